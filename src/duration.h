@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Durations as people write them: "250ms", "2.5", "1m", "off".
+ */
+#ifndef SNDTIMEO_DURATION_H
+#define SNDTIMEO_DURATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** What parse_duration() accepts, for messages. */
+#define DURATION_ACCEPTED "a decimal number with ms, s, m or h (default s), at most 24 days, or 0 or off for no limit"
+
+/**
+ * Read @p text as a duration: a decimal number ("30", "2.5", ".5") and a unit, `ms`, `s` (the default), `m` or `h`;
+ * `0` and `off` mean no limit. No blanks, no sign, no exponent. A positive value below one millisecond is one
+ * millisecond; a fraction of a millisecond is rounded up, so that no limit is shorter than it was written.
+ *
+ * @param[out] ms milliseconds, 0 for no limit; untouched unless true is returned
+ * @return whether @p text is a duration. At most INT32_MAX ms, because poll(2) and TCP_USER_TIMEOUT count in an int.
+ *
+ * Async-signal-safe; reads each byte of @p text three times at most, whatever its length.
+ */
+bool parse_duration(const char *text, int32_t *ms);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief What we remember of a few sockets, by SO_COOKIE.
+ *
+ * Threads that remember the same socket at once may both write; each field is whole by itself and the later one wins.
+ * A slot may be taken over while another thread still holds it: what that thread writes is then a flag or a clock of
+ * the wrong socket, which the kernel (a flag) or the clock's own stamp (stall.c) gives away when it is used.
+ */
+#include "memory.h"
+
+#include <sys/mman.h>
+
+#include "socket.h"
+
+/** Sockets remembered at most: an event loop may have ten thousand that refuse at once. */
+#define SLOTS 16384u
+/** Slots a cookie may be in: one cache-friendly run. */
+#define REACH 16u
+/** Descriptors with a hint of their own; above, every one counts as hinted. */
+#define HINTS 65536
+#define LOOKED_AFTER (MEMORY_WATCHED | MEMORY_LINGERING)
+#define LISTED (MEMORY_CONNECTING | LOOKED_AFTER)
+
+_Atomic unsigned attention, watched;
+
+static struct {
+	struct memory slots[SLOTS];
+	_Atomic uint64_t listed[SLOTS / 64];   /**< one bit a slot: it has, or had, a flag that memory_next() looks for */
+	_Atomic unsigned char hints[HINTS];
+} *store;
+
+void memory_start(void)
+{
+	void *pages = mmap(NULL, sizeof *store, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	store = pages == MAP_FAILED ? NULL : pages;
+}
+
+static size_t first_slot(uint64_t cookie)
+{
+	return (size_t)(cookie * UINT64_C(0x9e3779b97f4a7c15) >> 50) & (SLOTS - 1);
+}
+
+struct memory *memory_find(uint64_t cookie)
+{
+	if (!store || !cookie)
+		return NULL;
+	for (size_t i = 0; i < REACH; i++) {
+		struct memory *m = &store->slots[(first_slot(cookie) + i) % SLOTS];
+		if (atomic_load_explicit(&m->cookie, memory_order_acquire) == cookie)
+			return m;
+	}
+	return NULL;
+}
+
+/** Take a slot for @p cookie that holds @p old (0, or one nobody will miss). */
+static bool take(struct memory *m, uint64_t old, uint64_t cookie)
+{
+	if (!atomic_compare_exchange_strong(&m->cookie, &old, cookie))
+		return false;
+	memory_clear(m, ~0u);
+	atomic_store(&m->clock, 0);
+	atomic_store(&m->since_ns, 0);
+	atomic_store(&m->user_timeout_ms, 0);
+	return true;
+}
+
+static bool is_free(const struct memory *m)
+{
+	return atomic_load_explicit(&m->cookie, memory_order_relaxed) == 0;
+}
+
+/** It holds a clock, which is begun anew at little loss. */
+static bool is_idle(const struct memory *m)
+{
+	return !memory_has(m, ~0u);
+}
+
+/** The socket is no longer at its descriptor, most likely closed. */
+static bool is_gone(const struct memory *m)
+{
+	uint64_t cookie;
+	return !socket_cookie(atomic_load_explicit(&m->fd, memory_order_relaxed), &cookie) ||
+	       cookie != atomic_load_explicit(&m->cookie, memory_order_relaxed);
+}
+
+struct memory *memory_of(uint64_t cookie, int fd)
+{
+	static bool (*const spare[])(const struct memory *) = {is_free, is_idle, is_gone};
+	struct memory *m = memory_find(cookie);
+	if (!store || !cookie)
+		return NULL;
+	for (size_t pass = 0; !m && pass < sizeof spare / sizeof *spare; pass++)
+		for (size_t i = 0; !m && i < REACH; i++) {
+			struct memory *slot = &store->slots[(first_slot(cookie) + i) % SLOTS];
+			const uint64_t old = atomic_load_explicit(&slot->cookie, memory_order_relaxed);
+			if (spare[pass](slot) && take(slot, old, cookie))
+				m = slot;
+		}
+	if (m)
+		atomic_store_explicit(&m->fd, fd, memory_order_relaxed);
+	return m;
+}
+
+static void list(struct memory *m)
+{
+	const size_t slot = (size_t)(m - store->slots);
+	atomic_fetch_or(&store->listed[slot / 64], UINT64_C(1) << slot % 64);
+}
+
+void memory_set(struct memory *m, unsigned flags)
+{
+	if (!m)
+		return;
+	const unsigned before = atomic_fetch_or(&m->flags, flags), now = before | flags;
+	const int fd = atomic_load_explicit(&m->fd, memory_order_relaxed);
+	if ((now & MEMORY_NOTICED) && fd >= 0 && fd < HINTS)
+		atomic_store(&store->hints[fd], 1);
+	if (now & LISTED)
+		list(m);
+	if ((now & MEMORY_NOTICED) && !(before & MEMORY_NOTICED))
+		atomic_fetch_add(&attention, 1);
+	if ((now & LOOKED_AFTER) && !(before & LOOKED_AFTER))
+		atomic_fetch_add(&watched, 1);
+}
+
+void memory_clear(struct memory *m, unsigned flags)
+{
+	if (!m)
+		return;
+	const unsigned before = atomic_fetch_and(&m->flags, ~flags), now = before & ~flags;
+	if ((before & MEMORY_NOTICED) && !(now & MEMORY_NOTICED))
+		atomic_fetch_sub(&attention, 1);
+	if ((before & LOOKED_AFTER) && !(now & LOOKED_AFTER))
+		atomic_fetch_sub(&watched, 1);
+}
+
+bool memory_hinted(int fd)
+{
+	return store && fd >= 0 &&
+	       (fd >= HINTS || atomic_load_explicit(&store->hints[fd], memory_order_relaxed));
+}
+
+void memory_unhint(int fd)
+{
+	if (store && fd >= 0 && fd < HINTS)
+		atomic_store_explicit(&store->hints[fd], 0, memory_order_relaxed);
+}
+
+void memory_copy_hint(int from, int to)
+{
+	if (memory_hinted(from) && to >= 0 && to < HINTS)
+		atomic_store(&store->hints[to], 1);
+}
+
+struct memory *memory_next(size_t *position, unsigned flags)
+{
+	while (store && *position < SLOTS) {
+		const size_t slot = *position;
+		const uint64_t rest = atomic_load_explicit(&store->listed[slot / 64], memory_order_relaxed) >> slot % 64;
+		if (!rest) {
+			*position = (slot / 64 + 1) * 64;
+			continue;
+		}
+		const size_t found = slot + (size_t)__builtin_ctzll(rest);
+		struct memory *m = &store->slots[found];
+		*position = found + 1;
+		if (memory_has(m, flags))
+			return m;
+		/* Take the bit back, then look once more: a flag may have come in between. */
+		atomic_fetch_and(&store->listed[found / 64], ~(UINT64_C(1) << found % 64));
+		if (memory_has(m, LISTED))
+			list(m);
+	}
+	return NULL;
+}

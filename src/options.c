@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief What the program does to a socket apart from sending: options, modes, duplicates, stdio.
+ *
+ * What is ours on a socket is not shown to the program, and what it sets is respected; but "no limit" is not a limit.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "memory.h"
+#include "slow.h"
+#include "socket.h"
+#include "start.h"
+
+static struct memory *memory_at(int fd, bool make)
+{
+	uint64_t cookie;
+	if (!socket_cookie(fd, &cookie))
+		return NULL;
+	return make ? memory_of(cookie, fd) : memory_find(cookie);
+}
+
+/** SO_ERROR was asked for, which tells the program how its connect, or its connection, fared. */
+static void see_error(int fd, int *error)
+{
+	if (connect_gave_up(fd))
+		*error = ETIMEDOUT;
+	else if (*error == 0)
+		connect_learn(fd);
+	else if (*error == ETIMEDOUT)
+		connect_failed(fd);
+	else if ((*error == ECONNRESET || *error == EPIPE) && socket_ended(fd))
+		*error = ETIMEDOUT;
+}
+
+static void see_send_timeout(struct timeval *value)
+{
+	if (send_timeout_ours(value->tv_sec * INT64_C(1000000) + value->tv_usec))
+		*value = (struct timeval){0};
+}
+
+static void see_user_timeout(int fd, int *ms)
+{
+	if (!user_timeout_ours(*ms))
+		return;
+	const struct memory *m = memory_at(fd, false);
+	*ms = memory_has(m, MEMORY_CONNECTING) ? atomic_load(&m->user_timeout_ms) : 0;
+}
+
+int getsockopt_limited(int fd, int level, int option, void *value, socklen_t *length, int before)
+{
+	const int result = libc.getsockopt(fd, level, option, value, length);
+	if (result < 0 || !active)
+		return result;
+	if (level == SOL_SOCKET && option == SO_ERROR && *length == sizeof(int))
+		see_error(fd, value);
+	else if (level == SOL_SOCKET && option == SO_SNDTIMEO && *length == sizeof(struct timeval))
+		see_send_timeout(value);
+	else if (level == IPPROTO_TCP && option == TCP_USER_TIMEOUT && *length == sizeof(int))
+		see_user_timeout(fd, value);
+	errno = before;
+	return result;
+}
+
+void setsockopt_noticed(int fd, int level, int option)
+{
+	const int before = errno;
+	int64_t us;
+	int ms;
+	if (!active || !socket_covered(fd)) {
+		errno = before;
+		return;
+	}
+	if (level == SOL_SOCKET && option == SO_SNDTIMEO && socket_send_timeout(fd, &us)) {
+		if (!us)
+			socket_arm(fd, limits_for(fd)->send_ms);
+		else if (!send_timeout_ours(us) && limits_for(fd)->send_ms)
+			memory_set(memory_at(fd, true), MEMORY_TAKE_CARE);
+	} else if (level == IPPROTO_TCP && option == TCP_USER_TIMEOUT && socket_user_timeout(fd, &ms)) {
+		struct memory *m = memory_at(fd, false);
+		const int32_t limit_ms = limits_for(fd)->connect_ms;
+		if (memory_has(m, MEMORY_CONNECTING)) {
+			atomic_store(&m->user_timeout_ms, ms);
+			if (ms == 0 || ms > limit_ms)
+				socket_set_user_timeout(fd, user_timeout_for(limit_ms));
+		}
+	}
+	errno = before;
+}
+
+void blocking_noticed(int fd, bool nonblocking)
+{
+	const int before = errno;
+	writer_cookie = 0;
+	if (active && !nonblocking)
+		socket_arm(fd, limits_for(fd)->send_ms);
+	errno = before;
+}
+
+void arm_for_stdio(int fd)
+{
+	const int before = errno;
+	if (active) {
+		connect_learn(fd);
+		if (socket_arm_stdio(fd, limits_for(fd)->send_ms))
+			memory_set(memory_at(fd, true), MEMORY_TAKE_CARE);
+	}
+	errno = before;
+}
+
+void duplicate_noticed(int from, int to)
+{
+	memory_copy_hint(from, to);
+	/* A child that becomes another program gets its peer there, and that program may be one without us. */
+	if (to >= STDIN_FILENO && to <= STDERR_FILENO)
+		arm_for_stdio(to);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The slow path of everything that receives: after a verdict an end of input is a time-out.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "memory.h"
+#include "slow.h"
+#include "socket.h"
+#include "start.h"
+
+ssize_t receive_slow(int fd, ssize_t result, size_t asked, int before)
+{
+	const int error = result < 0 ? errno : before;
+	uint64_t cookie;
+	if (!active)
+		return result;
+	if (memory_hinted(fd))
+		connect_learn(fd);
+	/* What a connection that was reset, or shut down for reading, answers. */
+	if ((result == 0 && asked) || (result < 0 && (error == ECONNRESET || error == ENOTCONN || error == EPIPE))) {
+		if (socket_ended(fd)) {
+			/* All input is read: now it can be reset. */
+			struct memory *m = socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
+			if (memory_has(m, MEMORY_LINGERING)) {
+				memory_clear(m, MEMORY_LINGERING);
+				socket_give_up(fd);
+			}
+			errno = ETIMEDOUT;
+			return -1;
+		}
+	}
+	errno = error;
+	return result;
+}
+
+void receive_arm(const struct msghdr *message)
+{
+	const int before = errno;
+	struct msghdr *m = (struct msghdr *)message; /* CMSG_NXTHDR() wants it so, and changes nothing */
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); active && c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; at + sizeof(int) <= c->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
+			socket_arm(fd, limits_for(fd)->send_ms);
+		}
+	}
+	errno = before;
+}

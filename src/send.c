@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The slow path of everything that sends: carry a send through, or find that the connection stalled.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "clock.h"
+#include "memory.h"
+#include "signals.h"
+#include "slow.h"
+#include "socket.h"
+#include "stall.h"
+#include "start.h"
+
+/** Parts of a scattered send handed over at once when it is resumed: the program's own list is not ours to change, and
+ * a copy has to fit the stack of a signal handler. */
+#define PARTS_AT_ONCE 16
+
+/** A send in progress. */
+struct carried {
+	const struct outgoing *o;
+	size_t accepted;
+	bool nonblocking;       /**< the socket is: this is a synchronous writer's send */
+	bool whole;             /**< it may be completed; else it ends with the first bytes that are accepted */
+	int64_t own_until_ns;   /**< when the program's own SO_SNDTIMEO runs out */
+	struct stall stall;
+};
+
+static bool sends_file(const struct outgoing *o)
+{
+	return o->how == WITH_SENDFILE || o->how == WITH_SENDFILE64 || o->how == WITH_SPLICE;
+}
+
+/** Whether the call asked not to wait. */
+static bool asked_not_to_wait(const struct outgoing *o)
+{
+	return o->how == WITH_SPLICE ? o->flags & SPLICE_F_NONBLOCK : o->flags & MSG_DONTWAIT;
+}
+
+/** Whether the rest may be sent for the program: not what is urgent, what reports its own completion, or what control
+ * data belongs to. */
+static bool completable(const struct outgoing *o)
+{
+	return o->how == WITH_SPLICE || (!(o->flags & (MSG_OOB | MSG_ZEROCOPY)) &&
+	                                 !(o->how == WITH_SENDMSG && o->message->msg_controllen > 0));
+}
+
+/** The call as the program made it. */
+static ssize_t call(const struct outgoing *o)
+{
+	switch (o->how) {
+	case WITH_WRITE: return libc.write(o->fd, o->data, o->length);
+	case WITH_SEND: return libc.send(o->fd, o->data, o->length, o->flags);
+	case WITH_SENDTO: return libc.sendto(o->fd, o->data, o->length, o->flags, o->to, o->to_length);
+	case WITH_WRITEV: return libc.writev(o->fd, o->parts, o->count);
+	case WITH_SENDMSG: return libc.sendmsg(o->fd, o->message, o->flags);
+	case WITH_SENDFILE: return libc.sendfile(o->fd, o->from, o->offset, o->length);
+	case WITH_SENDFILE64: return libc.sendfile64(o->fd, o->from, o->offset, o->length);
+	case WITH_SPLICE: break;
+	}
+	return libc.splice(o->from, o->offset, o->fd, o->to_offset, o->length, (unsigned)o->flags);
+}
+
+static ssize_t send_parts(const struct outgoing *o, size_t skip, int flags)
+{
+	const bool message = o->how == WITH_SENDMSG;
+	const struct iovec *from = message ? o->message->msg_iov : o->parts;
+	const size_t count = message ? o->message->msg_iovlen : (size_t)o->count;
+	struct iovec parts[PARTS_AT_ONCE];
+	struct msghdr rest = {.msg_iov = parts};
+	for (size_t i = 0; i < count && rest.msg_iovlen < PARTS_AT_ONCE; i++) {
+		if (skip >= from[i].iov_len) {
+			skip -= from[i].iov_len;
+			continue;
+		}
+		parts[rest.msg_iovlen++] = (struct iovec){(char *)from[i].iov_base + skip, from[i].iov_len - skip};
+		skip = 0;
+	}
+	return libc.sendmsg(o->fd, &rest, flags);
+}
+
+/** Send what is left, without waiting where the call has a form that does not. It is a TCP socket: write(2) and
+ * send(2) are the same to it. */
+static ssize_t push(const struct outgoing *o, size_t accepted)
+{
+	const int flags = (o->flags & ~MSG_FASTOPEN) | MSG_DONTWAIT | (accepted ? MSG_NOSIGNAL : 0);
+	struct outgoing rest = *o;
+	switch (o->how) {
+	case WITH_WRITE:
+	case WITH_SEND:
+	case WITH_SENDTO: return libc.send(o->fd, (const char *)o->data + accepted, o->length - accepted, flags);
+	case WITH_WRITEV:
+	case WITH_SENDMSG: return send_parts(o, accepted, flags);
+	default: break;
+	}
+	/* The kernel keeps the offset, or advances the one the program gave. */
+	rest.length -= accepted;
+	return call(&rest);
+}
+
+static ssize_t fail(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/** What was accepted counts; the error is for the next call then, as in the kernel. */
+static ssize_t counted(const struct carried *c, int error)
+{
+	return c->accepted ? (ssize_t)c->accepted : fail(error);
+}
+
+static ssize_t verdict(struct carried *c, int64_t now_ns)
+{
+	const bool untold = c->nonblocking;
+	stall_end(&c->stall, now_ns, c->accepted, c->o->length, untold);
+	if (untold && !c->accepted)
+		memory_set(c->stall.memory, MEMORY_REFUSED_ONCE);
+	return counted(c, untold && c->stall.memory ? EAGAIN : ETIMEDOUT);
+}
+
+/**
+ * Wait for room, under the program's own signal mask.
+ *
+ * @return true: try again; false: it is over, and *result is what to return, errno set
+ */
+static bool wait_for_room(struct carried *c, const sigset_t *mask, ssize_t *result)
+{
+	uint64_t cookie;
+	for (;;) {
+		struct pollfd room = {.fd = c->o->fd, .events = POLLOUT};
+		const int64_t now_ns = clock_now_ns(), left_ns = stall_left_ns(&c->stall, now_ns);
+		int64_t wait_ns = stall_slice_ns(&c->stall);
+		if (left_ns <= 0 && !socket_writable(c->o->fd)) {
+			*result = verdict(c, now_ns);
+			return false;
+		}
+		if (now_ns >= c->own_until_ns) {
+			*result = counted(c, EAGAIN);
+			return false;
+		}
+		if (wait_ns > left_ns)
+			wait_ns = left_ns;
+		if (wait_ns > c->own_until_ns - now_ns)
+			wait_ns = c->own_until_ns - now_ns;
+		const struct timespec wait = clock_timespec(wait_ns);
+		const int ready = libc.ppoll(&room, 1, &wait, mask);
+		if (ready < 0 && errno == EINTR && (c->accepted || !signals_restart())) {
+			*result = counted(c, EINTR);
+			return false;
+		}
+		if (ready <= 0)
+			continue;
+		/* Whoever closed the descriptor, or put another file in its place, has ended this call: its bytes must not
+		 * go there. */
+		if (!socket_cookie(c->o->fd, &cookie) || cookie != c->stall.cookie) {
+			*result = counted(c, EBADF);
+			return false;
+		}
+		/* The kernel tells an error once. With bytes to count, it is left for the next call. */
+		if ((room.revents & (POLLERR | POLLHUP)) && c->accepted) {
+			*result = (ssize_t)c->accepted;
+			return false;
+		}
+		return true;
+	}
+}
+
+/** Some calls can only be made as they are, and may wait in the kernel for as long as SO_SNDTIMEO lets them: signals are
+ * let in meanwhile. A short count is the end of the file, or a signal, unless it ran into that limit. */
+static ssize_t push_as_is(struct carried *c, const sigset_t *mask, bool *over)
+{
+	int64_t slice_us = 0;
+	const uint64_t started = clock_stamp();
+	signals_restore(mask);
+	const ssize_t sent = c->whole ? push(c->o, c->accepted) : call(c->o);
+	const int error = errno;
+	sigset_t ignored;
+	signals_block(&ignored);
+	socket_send_timeout(c->o->fd, &slice_us);
+	*over = !c->whole || sent == 0 || (sent > 0 && !c->nonblocking && clock_since_ns(started) < slice_us * 980);
+	errno = error;
+	return sent;
+}
+
+/** Carry a send through: wait for room, send, until all is accepted, a signal comes, or the connection stalls. */
+static ssize_t carry_on(struct carried *c)
+{
+	sigset_t mask;
+	ssize_t result;
+	signals_block(&mask);
+	while (wait_for_room(c, &mask, &result)) {
+		bool over = false;
+		const ssize_t sent = sends_file(c->o) || !c->whole ? push_as_is(c, &mask, &over) : push(c->o, c->accepted);
+		if (sent >= 0) {
+			c->accepted += (size_t)sent;
+			result = (ssize_t)c->accepted;
+			if (over || c->accepted >= c->o->length)
+				break;
+		} else if (errno == EINTR && !c->accepted && signals_restart()) {
+			continue;
+		} else if (errno != EAGAIN) {
+			const int error = errno;
+			result = counted(c, (error == ECONNRESET || error == EPIPE) && socket_ended(c->o->fd) ? ETIMEDOUT : error);
+			break;
+		}
+	}
+	const int error = errno;
+	signals_restore(&mask);
+	errno = error;
+	return result;
+}
+
+/** Begin to carry. @p refused_ns: when it was refused at the earliest. */
+static ssize_t carry(const struct outgoing *o, ssize_t result, int error, uint64_t cookie, bool nonblocking,
+                     int64_t refused_ns, int64_t own_until_ns)
+{
+	struct carried c = {
+		.o = o, .accepted = result > 0 ? (size_t)result : 0, .nonblocking = nonblocking, .whole = completable(o),
+		.own_until_ns = own_until_ns,
+	};
+	if (c.accepted && !c.whole)
+		return result;
+	if (!stall_watch(&c.stall, o->fd, cookie, refused_ns)) {
+		errno = error;
+		return result;
+	}
+	return carry_on(&c);
+}
+
+/** Whether the socket is one a synchronous writer's send is carried through on. */
+static bool by_synchronous_writer(const struct outgoing *o, uint64_t cookie)
+{
+	return writer_cookie == cookie && limits_for(o->fd)->policy == POLICY_REPLACE && !asked_not_to_wait(o) &&
+	       completable(o);
+}
+
+/** Nobody waits here: note the refusal for whoever waits later, and say so if the connection has stalled. */
+static ssize_t note_refusal(const struct outgoing *o, ssize_t result, int error, uint64_t cookie)
+{
+	struct stall s;
+	const int64_t now_ns = clock_now_ns();
+	if (stall_watch(&s, o->fd, cookie, now_ns)) {
+		const int64_t left_ns = stall_left_ns(&s, now_ns);
+		if (left_ns <= 0 && !socket_writable(o->fd)) {
+			stall_end(&s, now_ns, result > 0 ? (uint64_t)result : 0, o->length, false);
+			return result > 0 ? result : fail(ETIMEDOUT);
+		}
+		memory_set(s.memory, MEMORY_WATCHED);
+	}
+	errno = error;
+	return result;
+}
+
+/** A blocking send came back early: because of a signal, or because SO_SNDTIMEO, ours or the program's, ran out. */
+static ssize_t returned_early(const struct outgoing *o, ssize_t result, int error, uint64_t cookie, uint64_t started)
+{
+	const int64_t waited_ns = clock_since_ns(started);
+	int64_t limit_us = 0;
+	bool refused = error == EINTR && signals_restart();
+	socket_send_timeout(o->fd, &limit_us);
+	if (!refused && limit_us && error != EINTR) {
+		if (!send_timeout_ours(limit_us)) {
+			if (socket_ended(o->fd))
+				return result > 0 ? result : fail(ETIMEDOUT);
+		} else
+			/* The kernel never fires early; two in a hundred are for the counter's rate. */
+			refused = error == EAGAIN || waited_ns >= limit_us * 980;
+	}
+	if (!limit_us)
+		socket_arm(o->fd, limits_for(o->fd)->send_ms);
+	if (refused)
+		return carry(o, result, error, cookie, false, clock_now_ns() - waited_ns, NEVER_NS);
+	errno = error;
+	return result;
+}
+
+/** MSG_FASTOPEN, or a connect that was put off until the first send (TCP_FASTOPEN_CONNECT), is under way. */
+static ssize_t connect_first(const struct outgoing *o, ssize_t result, int error, uint64_t cookie, uint64_t started)
+{
+	const bool named = o->how == WITH_SENDTO, message = o->how == WITH_SENDMSG;
+	const struct sockaddr *to = named ? o->to : message ? o->message->msg_name : NULL;
+	const socklen_t to_length = named ? o->to_length : message ? o->message->msg_namelen : 0;
+	const int64_t now_ns = clock_now_ns(), begun_ns = now_ns - clock_since_ns(started);
+	if (asked_not_to_wait(o) || socket_nonblocking(o->fd)) {
+		connect_under_way(o->fd, to, to_length, begun_ns);
+		errno = error;
+		return result;
+	}
+	if (connect_wait(o->fd, to, to_length, begun_ns) < 0)
+		return result > 0 && errno != ETIMEDOUT ? result : -1;
+	return carry(o, result, error, cookie, false, clock_now_ns(), NEVER_NS);
+}
+
+/** What a send that was not complete means. Sets errno if it returns -1. */
+static ssize_t consider(const struct outgoing *o, ssize_t result, int error, uint64_t started)
+{
+	uint64_t cookie;
+	struct look look;
+	if (!socket_cookie(o->fd, &cookie)) {
+		errno = error;
+		return result;
+	}
+	if (error == ECONNRESET || error == EPIPE)
+		return fail(socket_ended(o->fd) ? ETIMEDOUT : error);
+	if (error == EINPROGRESS || (o->flags & MSG_FASTOPEN && o->how != WITH_SPLICE)) {
+		if (socket_look(o->fd, &look) && look.connecting)
+			return connect_first(o, result, error, cookie, started);
+	}
+	if (asked_not_to_wait(o) || socket_nonblocking(o->fd)) {
+		if (by_synchronous_writer(o, cookie))
+			return carry(o, result, error, cookie, true, clock_now_ns(), NEVER_NS);
+		return note_refusal(o, result, error, cookie);
+	}
+	return returned_early(o, result, error, cookie, started);
+}
+
+ssize_t send_slow(const struct outgoing *o, ssize_t result, uint64_t started, int before)
+{
+	const int error = result < 0 ? errno : 0;
+	/* A file's end, a full disk, a bad descriptor: nothing of ours. */
+	if (!active || (result < 0 && error != EAGAIN && error != EINTR && error != EINPROGRESS && error != ECONNRESET &&
+	                error != EPIPE))
+		return result;
+	const ssize_t sent = consider(o, result, error, started);
+	if (sent >= 0)
+		errno = before;
+	return sent;
+}
+
+/** A send on a connection that had its verdict: nothing is sent that would have to wait. */
+static ssize_t send_ended(const struct outgoing *o, struct memory *m)
+{
+	/* A synchronous writer takes EAGAIN to its own wait, and from there its own timeout (rule 17): once. */
+	if (memory_has(m, MEMORY_UNTOLD) && !memory_has(m, MEMORY_REFUSED_ONCE)) {
+		memory_set(m, MEMORY_REFUSED_ONCE);
+		return fail(EAGAIN);
+	}
+	memory_clear(m, MEMORY_UNTOLD);
+	/* Not reset yet, because of unread input: what the kernel takes at once is sent. */
+	if (memory_has(m, MEMORY_LINGERING) && completable(o) && !sends_file(o)) {
+		const ssize_t sent = push(o, 0);
+		if (sent > 0)
+			return sent;
+	}
+	return fail(ETIMEDOUT);
+}
+
+ssize_t send_careful(const struct outgoing *o, int before)
+{
+	uint64_t cookie;
+	const uint64_t started = clock_stamp();
+	struct memory *m = socket_cookie(o->fd, &cookie) ? memory_find(cookie) : NULL;
+	if (!memory_has(m, MEMORY_NOTICED)) {
+		memory_unhint(o->fd);
+		m = NULL;
+	}
+	errno = before;
+	if (memory_has(m, MEMORY_CONNECTING))
+		connect_learn(o->fd);
+	if (memory_has(m, MEMORY_ENDED)) {
+		if (o->length && socket_ended(o->fd))
+			return send_ended(o, m);
+		errno = before;
+	}
+	if (memory_has(m, MEMORY_TAKE_CARE) && o->length && completable(o) && !sends_file(o) && !asked_not_to_wait(o) &&
+	    !socket_nonblocking(o->fd)) {
+		int64_t own_us = 0;
+		const ssize_t sent = push(o, 0);
+		if (sent == (ssize_t)o->length || (sent < 0 && errno != EAGAIN))
+			return sent < 0 ? send_slow(o, sent, started, before) : sent;
+		const int error = sent < 0 ? errno : 0;
+		const int64_t now_ns = clock_now_ns();
+		socket_send_timeout(o->fd, &own_us);
+		const ssize_t carried = carry(o, sent, error, cookie, false, now_ns,
+		                              own_us && !send_timeout_ours(own_us) ? now_ns + own_us * 1000 : NEVER_NS);
+		if (carried >= 0)
+			errno = before;
+		return carried;
+	}
+	const ssize_t sent = call(o);
+	return sent == (ssize_t)o->length ? sent : send_slow(o, sent, started, before);
+}
+
+void send_arm(int fd)
+{
+	const int before = errno;
+	const struct limits *limits = limits_for(fd);
+	if (active)
+		socket_arm(fd, limits->send_ms && (!limits->connect_ms || limits->send_ms < limits->connect_ms)
+		                       ? limits->send_ms : limits->connect_ms);
+	errno = before;
+}
+
+static size_t message_length(const struct msghdr *message)
+{
+	size_t length = 0;
+	for (size_t i = 0; i < message->msg_iovlen; i++)
+		length += message->msg_iov[i].iov_len;
+	return length;
+}
+
+int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, int result, uint64_t started, int before)
+{
+	/* The message the kernel stopped in, or before: the last it counts may be a short one. */
+	unsigned done = result > 0 ? (unsigned)result : 0;
+	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags};
+	const int error = errno;
+	if (!active || !socket_covered(fd)) {
+		errno = error;
+		return result;
+	}
+	errno = error;
+	if (done) {
+		struct mmsghdr *last = &messages[done - 1];
+		o.message = &last->msg_hdr;
+		o.length = message_length(o.message);
+		if (last->msg_len < o.length) {
+			const ssize_t sent = send_slow(&o, (ssize_t)last->msg_len, started, before);
+			last->msg_len = sent > 0 ? (unsigned)sent : last->msg_len;
+			if (last->msg_len < o.length)
+				return (int)done;
+		}
+	} else {
+		o.message = &messages[0].msg_hdr;
+		o.length = message_length(o.message);
+		const ssize_t sent = send_slow(&o, -1, started, before);
+		if (sent < 0)
+			return -1;
+		messages[0].msg_len = (unsigned)sent;
+		done = 1;
+		if ((size_t)sent < o.length)
+			return 1;
+	}
+	while (done < count) {
+		started = clock_stamp();
+		result = libc.sendmmsg(fd, messages + done, count - done, flags);
+		if (result <= 0 || messages[done + (unsigned)result - 1].msg_len <
+		                           message_length(&messages[done + (unsigned)result - 1].msg_hdr)) {
+			result = sendmmsg_slow(fd, messages + done, count - done, flags, result, started, before);
+			if (result > 0)
+				done += (unsigned)result;
+			break;
+		}
+		done += (unsigned)result;
+	}
+	errno = before;
+	return (int)done;
+}

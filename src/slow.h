@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The paths that a replaced call leaves interpose.c by: where it was not complete, or the socket needs care.
+ *
+ * All are async-signal-safe, may be left by siglongjmp() or cancellation while they wait, and report as the replaced
+ * call would: its result, and errno only on failure.
+ */
+#ifndef SNDTIMEO_SLOW_H
+#define SNDTIMEO_SLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#include "libc.h"
+
+struct memory;
+
+/* connect.c */
+
+/** connect(2) under the connect deadline: ETIMEDOUT when it passes on a blocking socket; on a non-blocking one
+ * TCP_USER_TIMEOUT is set, so that every way of waiting ends with ETIMEDOUT in SO_ERROR. */
+int connect_limited(int fd, const struct sockaddr *to, socklen_t length);
+
+/** The program may have learned that @p fd is connected, or is about to send: take our deadline off if it is through.
+ * Cheap where nothing is known of @p fd. */
+void connect_learn(int fd);
+
+/**
+ * Wait for a blocking connect that the kernel gave back to us (EINPROGRESS, as SO_SNDTIMEO makes it).
+ *
+ * @param begun_ns when it was begun
+ * @return 0 connected; -1 with errno: ETIMEDOUT (given up), EINTR (goes on in the kernel), or the connection's error
+ */
+int connect_wait(int fd, const struct sockaddr *to, socklen_t length, int64_t begun_ns);
+
+/** A connect of @p fd is under way that nobody waits for: the kernel gets the deadline, counted from @p begun_ns. */
+void connect_under_way(int fd, const struct sockaddr *to, socklen_t length, int64_t begun_ns);
+
+/** Whether we gave the connect of @p fd up since the program last asked: it is to be told ETIMEDOUT, once. */
+bool connect_gave_up(int fd);
+
+/** A wait saw that @p fd still connects. Give it up if its deadline has passed and the kernel does not do that.
+ * @return nanoseconds to the deadline, INT64_MAX if there is none */
+int64_t connect_left_ns(int fd, struct memory *m, int64_t now_ns);
+
+/** The program was told ETIMEDOUT for the connect of @p fd: say so, if the deadline was ours. */
+void connect_failed(int fd);
+
+/* send.c */
+
+/** A call that sends, in one form for all of them. */
+struct outgoing {
+	enum { WITH_WRITE, WITH_SEND, WITH_SENDTO, WITH_WRITEV, WITH_SENDMSG, WITH_SENDFILE, WITH_SENDFILE64, WITH_SPLICE } how;
+	int fd;
+	int flags;                    /**< of send(2) or splice(2) */
+	size_t length;                /**< bytes asked for */
+	union {
+		struct { const void *data; const struct sockaddr *to; socklen_t to_length; };
+		struct { const struct iovec *parts; int count; };
+		const struct msghdr *message;
+		struct { int from; void *offset; off64_t *to_offset; };   /**< offset: off_t, off64_t */
+	};
+};
+
+/**
+ * Take over a send that came back with less than all.
+ *
+ * @param result, started what the real call returned (errno in place), and a clock_stamp() from before it
+ * @param before errno from before it
+ */
+ssize_t send_slow(const struct outgoing *o, ssize_t result, uint64_t started, int before);
+
+/** Send on a descriptor with a hint (memory.h): what is known of the socket is looked at before anything is sent. */
+ssize_t send_careful(const struct outgoing *o, int before);
+
+/** sendmmsg(2) that came back with less than all, or with a last message of less than all. */
+int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, int result, uint64_t started, int before);
+
+/** Before a send with MSG_FASTOPEN, which connects: arm the socket, so that it comes back to us. */
+void send_arm(int fd);
+
+/* receive.c */
+
+/** A receive returned 0 or failed: ETIMEDOUT if there was a verdict; any result: the connection is through. */
+ssize_t receive_slow(int fd, ssize_t result, size_t asked, int before);
+
+/** Arm the sockets that came with a message (SCM_RIGHTS). */
+void receive_arm(const struct msghdr *message);
+
+/* wait.c */
+
+/** poll(2), with the timeout as ppoll(2) has it (NULL: for ever) and @p mask NULL for plain poll. */
+int poll_limited(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
+
+/** select(2) and pselect(2), likewise; the timeout is not changed. */
+int select_limited(int count, fd_set *reads, fd_set *writes, fd_set *excepts, const struct timespec *timeout,
+                   const sigset_t *mask);
+
+/** epoll_wait(2) and its kin, for @p timeout_ns (INT64_MAX: for ever); @p precise: through epoll_pwait2(2), which counts
+ * in nanoseconds, the others in milliseconds. */
+int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeout_ns, bool precise, const sigset_t *mask);
+
+/** The socket this thread waited for, for writing alone, before anything else: it is a synchronous writer of it.
+ * 0: of none. */
+extern __thread uint64_t writer_cookie __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+/** Whether an epoll wait has to be bounded even if nothing is watched: another thread may be refused meanwhile. */
+bool epoll_needs_bound(void);
+
+/* options.c */
+
+int getsockopt_limited(int fd, int level, int option, void *value, socklen_t *length, int before);
+/** setsockopt(2) succeeded: a limit of the program's own is respected, "none" is not a limit. */
+void setsockopt_noticed(int fd, int level, int option);
+/** fcntl(F_SETFL) or ioctl(FIONBIO) succeeded. */
+void blocking_noticed(int fd, bool nonblocking);
+/** @p fd will be written to by stdio, or by a program after exec: arm it for writers we do not wrap. */
+void arm_for_stdio(int fd);
+/** @p to is now the same open file as @p from. */
+void duplicate_noticed(int from, int to);
+
+#endif

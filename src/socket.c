@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief What the kernel knows of a socket, and what we ask it to remember.
+ */
+#include "socket.h"
+
+#include <linux/mptcp.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "clock.h"
+#include "libc.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+#ifndef SOL_MPTCP
+#define SOL_MPTCP 284
+#endif
+
+/* enum tcp_state is the kernel's own (include/net/tcp_states.h) and in no header that <linux/tcp.h> goes with. */
+enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOSE_WAIT = 8 };
+
+#define US_PER_MS 1000
+#define US_PER_S INT64_C(1000000)
+
+/** The milliseconds after a whole tenth of a second that mark a SO_SNDTIMEO as ours. The kernel keeps ticks: at 1000,
+ * 250, 300 and 100 Hz 27 ms read back as 27, 28, 30 and 30. */
+#define SNDTIMEO_MARK_MS 27
+#define SNDTIMEO_MARK_LAST_MS 30
+/** The last digit that marks a TCP_USER_TIMEOUT as ours; the kernel keeps milliseconds. */
+#define USER_TIMEOUT_MARK 3
+/** SO_SNDTIMEO after a verdict: one tick, which is 10 ms at the most. */
+#define ENDED_SNDTIMEO_US 1
+#define ENDED_SNDTIMEO_LAST_US (10 * US_PER_MS)
+
+/** TCP_NOTSENT_LOWAT for stdio: room is made when half of this was sent, which a peer that takes 4 KB/s does in half
+ * a second. What is in flight does not count, so a fast link stays full. */
+#define STDIO_NOTSENT_LOWAT 4096
+
+bool socket_covered_seen;
+
+static bool option(int fd, int level, int name, void *value, socklen_t size)
+{
+	return libc.getsockopt(fd, level, name, value, &size) == 0;
+}
+
+static int protocol(int fd)
+{
+	int value;
+	return option(fd, SOL_SOCKET, SO_PROTOCOL, &value, sizeof value) ? value : -1;
+}
+
+bool socket_covered(int fd)
+{
+	int type;
+	const int p = protocol(fd);
+	/* A raw socket may carry IPPROTO_TCP as well, so the type has to be asked for; it comes without its flags. */
+	if ((p != IPPROTO_TCP && p != IPPROTO_MPTCP) || !option(fd, SOL_SOCKET, SO_TYPE, &type, sizeof type) ||
+	    type != SOCK_STREAM)
+		return false;
+	socket_covered_seen = true;
+	return true;
+}
+
+bool socket_cookie(int fd, uint64_t *cookie)
+{
+	return option(fd, SOL_SOCKET, SO_COOKIE, cookie, sizeof *cookie);
+}
+
+bool socket_nonblocking(int fd)
+{
+	const int flags = libc.fcntl(fd, F_GETFL);
+	return flags >= 0 && (flags & O_NONBLOCK);
+}
+
+bool socket_writable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	return libc.poll(&p, 1, 0) > 0;
+}
+
+int socket_unread(int fd)
+{
+	int bytes = 0;
+	return libc.ioctl(fd, SIOCINQ, &bytes) == 0 ? bytes : 0;
+}
+
+/** Spread what progress is made of over 64 bits, so that two changes do not cancel each other. */
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
+}
+
+bool socket_look(int fd, struct look *look)
+{
+	struct tcp_info info;
+	memset(&info, 0, sizeof info); /* an older kernel fills less of it */
+	if (!option(fd, IPPROTO_TCP, TCP_INFO, &info, sizeof info))
+		return false;
+	*look = (struct look){
+		.connecting = info.tcpi_state == STATE_SYN_SENT || info.tcpi_state == STATE_SYN_RECV,
+		.established = info.tcpi_state == STATE_ESTABLISHED || info.tcpi_state == STATE_CLOSE_WAIT,
+		.outstanding = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0,
+		.progress = mix(info.tcpi_bytes_acked, info.tcpi_snd_wnd),
+		.last_ack_ns = info.tcpi_last_ack_recv * NS_PER_MS,
+		.window = info.tcpi_snd_wnd,
+		.segment = info.tcpi_snd_mss,
+		.in_flight = info.tcpi_unacked,
+		.retransmits = info.tcpi_backoff > info.tcpi_retransmits ? info.tcpi_backoff : info.tcpi_retransmits,
+	};
+	if (protocol(fd) == IPPROTO_MPTCP) {
+		/* TCP_INFO is that of the first subflow, and bytes may wait for any. */
+		struct mptcp_info mptcp;
+		int bytes = 0;
+		memset(&mptcp, 0, sizeof mptcp);
+		if (option(fd, SOL_MPTCP, MPTCP_INFO, &mptcp, sizeof mptcp))
+			look->progress = mix(look->progress, mptcp.mptcpi_snd_una);
+		if (libc.ioctl(fd, SIOCOUTQ, &bytes) == 0)
+			look->outstanding |= bytes > 0;
+	}
+	return true;
+}
+
+bool socket_send_timeout(int fd, int64_t *us)
+{
+	struct timeval value;
+	if (!option(fd, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value))
+		return false;
+	*us = value.tv_sec * US_PER_S + value.tv_usec;
+	return true;
+}
+
+bool socket_set_send_timeout(int fd, int64_t us)
+{
+	const struct timeval value = {.tv_sec = (time_t)(us / US_PER_S), .tv_usec = (suseconds_t)(us % US_PER_S)};
+	return libc.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value) == 0;
+}
+
+bool send_timeout_ours(int64_t us)
+{
+	const int64_t after_tenth_us = us % (100 * US_PER_MS);
+	return after_tenth_us >= SNDTIMEO_MARK_MS * US_PER_MS && after_tenth_us <= SNDTIMEO_MARK_LAST_MS * US_PER_MS;
+}
+
+/** The largest value of our mark that is not above @p ms, or the smallest there is. */
+static int64_t marked_us(int64_t ms)
+{
+	const int64_t tenths = ms < SNDTIMEO_MARK_MS ? 0 : (ms - SNDTIMEO_MARK_MS) / 100;
+	return (tenths * 100 + SNDTIMEO_MARK_MS) * US_PER_MS;
+}
+
+int64_t send_timeout_slice_us(int32_t limit_ms)
+{
+	return marked_us(limit_ms / 20);
+}
+
+int64_t send_timeout_whole_us(int32_t limit_ms)
+{
+	return marked_us(limit_ms);
+}
+
+/** Set SO_SNDTIMEO to @p us where that is ours to do: there is none, or one of ours. */
+static bool arm(int fd, int64_t us)
+{
+	int64_t found;
+	if (!socket_send_timeout(fd, &found) || (found && !send_timeout_ours(found)))
+		return false;
+	return socket_set_send_timeout(fd, us);
+}
+
+void socket_arm(int fd, int32_t send_ms)
+{
+	if (send_ms && socket_covered(fd))
+		arm(fd, send_timeout_slice_us(send_ms));
+}
+
+bool socket_arm_stdio(int fd, int32_t send_ms)
+{
+	const int low = STDIO_NOTSENT_LOWAT;
+	if (!send_ms || !socket_covered(fd) || !arm(fd, send_timeout_whole_us(send_ms)))
+		return false;
+	libc.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low);
+	return true;
+}
+
+bool socket_user_timeout(int fd, int *ms)
+{
+	return option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, ms, sizeof *ms);
+}
+
+bool socket_set_user_timeout(int fd, int ms)
+{
+	return libc.setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0;
+}
+
+bool user_timeout_ours(int ms)
+{
+	return ms > 0 && ms % 10 == USER_TIMEOUT_MARK;
+}
+
+int user_timeout_for(int32_t deadline_ms)
+{
+	if (deadline_ms > INT32_MAX - 10)
+		deadline_ms = INT32_MAX - 10;
+	return deadline_ms + (10 + USER_TIMEOUT_MARK - deadline_ms % 10) % 10;
+}
+
+bool socket_give_up(int fd)
+{
+	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	return libc.connect(fd, &nobody, sizeof nobody) == 0;
+}
+
+void socket_end(int fd)
+{
+	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	socket_set_send_timeout(fd, ENDED_SNDTIMEO_US);
+	/* The reset would throw unread input away. A kernel that refuses it while another thread waits in the socket
+	 * (some of 6.4 to 6.6) lets that thread go at the shutdown. */
+	if (socket_unread(fd) > 0 || !socket_give_up(fd))
+		shutdown(fd, SHUT_RD);
+}
+
+bool socket_ended(int fd)
+{
+	struct linger linger;
+	int64_t us;
+	return socket_send_timeout(fd, &us) && us > 0 && us <= ENDED_SNDTIMEO_LAST_US &&
+	       option(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) && linger.l_onoff && linger.l_linger == 0;
+}
+
+void socket_revive(int fd)
+{
+	const struct linger none = {0};
+	if (!socket_ended(fd))
+		return;
+	libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	socket_set_send_timeout(fd, 0);
+}

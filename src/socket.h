@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief What the kernel knows of a socket, and what we ask it to remember.
+ *
+ * Every function here is one to a few system calls, async-signal-safe, and may change errno. None remembers anything
+ * itself: the truth about a socket is in the kernel, where every process that holds it finds the same.
+ */
+#ifndef SNDTIMEO_SOCKET_H
+#define SNDTIMEO_SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/** Whether socket_covered() ever said yes in this process. */
+extern bool socket_covered_seen __attribute__((visibility("hidden")));
+
+/** Whether the limits cover @p fd: a SOCK_STREAM socket of IPPROTO_TCP or IPPROTO_MPTCP, whatever its family. */
+bool socket_covered(int fd);
+
+/** The number the kernel gives a socket for life (SO_COOKIE); false: not a socket, or the kernel does not say. */
+bool socket_cookie(int fd, uint64_t *cookie);
+
+/** Whether O_NONBLOCK is set; false also if that cannot be known. */
+bool socket_nonblocking(int fd);
+
+/** Whether @p fd would be writable (or broken) right now: poll(2) with no wait. */
+bool socket_writable(int fd);
+
+/** Bytes of input the program has not read yet (SIOCINQ), 0 if unknown. */
+int socket_unread(int fd);
+
+/** What TCP_INFO, and MPTCP_INFO for an MPTCP socket, say of a connection. */
+struct look {
+	bool connecting;        /**< SYN-SENT or SYN-RECEIVED */
+	bool established;       /**< a connection data can be sent on: ESTABLISHED or CLOSE-WAIT */
+	bool outstanding;       /**< bytes handed over and not acknowledged */
+	uint64_t progress;      /**< changes if and only if the peer acknowledged bytes or moved its window */
+	int64_t last_ack_ns;    /**< time since the last acknowledgement of any kind; progress is not younger than that */
+	uint32_t window;        /**< send window, bytes */
+	uint32_t segment;       /**< largest segment, bytes */
+	uint32_t in_flight;     /**< segments sent and not acknowledged */
+	uint32_t retransmits;   /**< timeouts of the segment now being sent again, or of the window probe */
+};
+
+/** Look at a connection; false if @p fd is no TCP or MPTCP socket. */
+bool socket_look(int fd, struct look *look);
+
+/* SO_SNDTIMEO. A value of ours is told from a program's by its milliseconds: 27 after a whole tenth of a second, also
+ * once the kernel has rounded it up to its tick. So a second program that inherits the socket can tell, too. */
+
+/** The send timeout of the socket in microseconds, 0: none; false if it cannot be had. */
+bool socket_send_timeout(int fd, int64_t *us);
+/** Set it; @p us is rounded up to the kernel's tick. */
+bool socket_set_send_timeout(int fd, int64_t us);
+/** Whether a value that was read back is one that we set. */
+bool send_timeout_ours(int64_t us);
+/** How long a blocking call may sit in the kernel before we look for progress ourselves, in microseconds and of our
+ * mark: a twentieth of @p limit_ms. */
+int64_t send_timeout_slice_us(int32_t limit_ms);
+/** The value for a socket whose writes we cannot wrap (stdio): all of @p limit_ms, and of our mark. */
+int64_t send_timeout_whole_us(int32_t limit_ms);
+
+/** Arm a covered socket, so that a blocking send comes back to us in time: SO_SNDTIMEO, unless the program set its
+ * own. Nothing happens to any other descriptor. */
+void socket_arm(int fd, int32_t send_ms);
+
+/**
+ * Arm a covered socket for writers we cannot wrap, as glibc's stdio: the whole limit as SO_SNDTIMEO, and a
+ * TCP_NOTSENT_LOWAT that lets a slow peer make room in time.
+ *
+ * @return whether it was a covered socket whose SO_SNDTIMEO is ours
+ */
+bool socket_arm_stdio(int fd, int32_t send_ms);
+
+/* TCP_USER_TIMEOUT. While a non-blocking connect is under way it is our means; ours ends in 3 ms. */
+
+/** The socket's TCP_USER_TIMEOUT in ms; false for anything but TCP (MPTCP has none). */
+bool socket_user_timeout(int fd, int *ms);
+bool socket_set_user_timeout(int fd, int ms);
+bool user_timeout_ours(int ms);
+/** The value that stands for a connect deadline: the next one of our mark, less than 10 ms above it. */
+int user_timeout_for(int32_t deadline_ms);
+
+/** connect(2) to AF_UNSPEC: the kernel gives up what is under way, resets what is established, and wakes everyone who
+ * waits, with POLLERR and POLLHUP. The socket can be connected anew. */
+bool socket_give_up(int fd);
+
+/**
+ * A verdict: this connection is over, and the kernel is told so that every holder of the socket finds out. Closing
+ * resets it from now on (SO_LINGER {1,0}); SO_SNDTIMEO becomes one tick, and both together are the mark that
+ * socket_ended() reads. Then, if no input waits to be read, the connection is reset on the spot; otherwise its
+ * receiving side is shut down, so that readers get what is there and an end after it.
+ */
+void socket_end(int fd);
+
+/** Whether the socket bears the mark of a verdict. */
+bool socket_ended(int fd);
+
+/** Take the mark off a socket that is going to be connected anew. */
+void socket_revive(int fd);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The stall clock of a connection, and the verdict.
+ *
+ * A stall: bytes are outstanding, the program wants to hand over more, the socket refuses, and the peer made no
+ * progress for the send timeout. The clock starts when a refusal is first seen, and again at each progress. It belongs
+ * to the connection (memory.h), not to a call: a program that polls in short ticks has one clock.
+ */
+#ifndef SNDTIMEO_STALL_H
+#define SNDTIMEO_STALL_H
+
+#include <stdint.h>
+
+#include "memory.h"
+#include "socket.h"
+
+/** A connection somebody wants to send on. */
+struct stall {
+	int fd;
+	uint64_t cookie;
+	struct memory *memory;      /**< may be NULL: then the clock is below, and lasts as long as this struct */
+	_Atomic uint64_t clock;
+	int32_t send_ms;            /**< its send timeout, not 0 */
+	int64_t looked_ns;          /**< the last look, or when the refusal must have begun: no progress after it is
+	                                 known of */
+	struct look look;           /**< what the last look saw */
+};
+
+/**
+ * Begin to watch @p fd, whose socket is to be @p cookie, for somebody who was refused at @p refused_ns at the earliest.
+ *
+ * @return false if there is nothing to watch: no covered socket, no connection, or no send timeout for it. The
+ * memory is only made by the first stall_left_ns().
+ */
+bool stall_watch(struct stall *s, int fd, uint64_t cookie, int64_t refused_ns);
+
+/** Look again: nanoseconds until the verdict if nothing moves, 0 or less if it is due. INT64_MAX if the connection has
+ * ended by itself or the descriptor is another one by now. */
+int64_t stall_left_ns(struct stall *s, int64_t now_ns);
+
+/** How long to wait at most before the next look: a fortieth of the limit. */
+int64_t stall_slice_ns(const struct stall *s);
+
+/**
+ * The verdict: log it, end the connection for all who hold it (socket_end()), remember it.
+ *
+ * @param accepted, asked bytes of the send that waited; 0, 0: a wait
+ * @param untold whether a synchronous writer still has to raise its own timeout (MEMORY_UNTOLD)
+ */
+void stall_end(struct stall *s, int64_t now_ns, uint64_t accepted, uint64_t asked, bool untold);
+
+#endif
