@@ -304,7 +304,7 @@ static inline bool waits_for_writing(const struct pollfd *fds, nfds_t count)
 static inline bool plain_wait(const struct pollfd *fds, nfds_t count)
 {
 	writer_cookie = 0;
-	return !active || !waits_for_writing(fds, count);
+	return !active || !fds || !waits_for_writing(fds, count);
 }
 
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
@@ -375,6 +375,12 @@ static inline bool plain_epoll(void)
 	writer_cookie = 0;
 	return likely(!atomic_load_explicit(&watched, memory_order_relaxed) &&
 	              !atomic_load_explicit(&attention, memory_order_relaxed) && !epoll_needs_bound());
+}
+
+EXPORT int epoll_ctl(int epfd, int operation, int fd, struct epoll_event *event)
+{
+	writer_cookie = 0;
+	return libc.epoll_ctl(epfd, operation, fd, event);
 }
 
 EXPORT int epoll_wait(int epfd, struct epoll_event *events, int most, int timeout_ms)

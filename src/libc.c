@@ -71,6 +71,7 @@ EARLY(int, select, (int count, fd_set *reads, fd_set *writes, fd_set *excepts, s
 EARLY(int, pselect,
       (int count, fd_set *reads, fd_set *writes, fd_set *excepts, const struct timespec *timeout, const sigset_t *mask),
       (count, reads, writes, excepts, timeout, mask))
+EARLY(int, epoll_ctl, (int epfd, int operation, int fd, struct epoll_event *event), (epfd, operation, fd, event))
 EARLY(int, epoll_wait, (int epfd, struct epoll_event *events, int most, int timeout_ms),
       (epfd, events, most, timeout_ms))
 EARLY(int, epoll_pwait, (int epfd, struct epoll_event *events, int most, int timeout_ms, const sigset_t *mask),

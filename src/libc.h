@@ -39,7 +39,7 @@ extern int __vdprintf_chk(int, int, const char *, va_list);
 	F(connect) F(listen)                                                                                       \
 	F(send) F(sendto) F(sendmsg) F(sendmmsg) F(write) F(writev) F(sendfile) F(splice)                          \
 	F(recv) F(recvfrom) F(recvmsg) F(read) F(readv)                                                            \
-	F(poll) F(ppoll) F(select) F(pselect) F(epoll_wait) F(epoll_pwait)                                         \
+	F(poll) F(ppoll) F(select) F(pselect) F(epoll_ctl) F(epoll_wait) F(epoll_pwait)                                         \
 	F(getsockopt) F(setsockopt) F(getpeername) F(fcntl) F(ioctl) F(dup) F(dup2) F(dup3) F(fdopen) F(vdprintf)         \
 	/* From here on a libc may lack one, and a dlsym() that fails allocates: all others are bound by then. */  \
 	F(sendfile64) F(fcntl64) F(epoll_pwait2) F(__read_chk) F(__recv_chk) F(__recvfrom_chk)                     \

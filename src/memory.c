@@ -60,6 +60,7 @@ static bool take(struct memory *m, uint64_t old, uint64_t cookie)
 	memory_clear(m, ~0u);
 	atomic_store(&m->clock, 0);
 	atomic_store(&m->since_ns, 0);
+	atomic_store(&m->looked_ns, 0);
 	atomic_store(&m->user_timeout_ms, 0);
 	return true;
 }

@@ -36,6 +36,7 @@ struct memory {
 	_Atomic uint64_t cookie;       /**< 0: free */
 	_Atomic uint64_t clock;        /**< of the stall, see stall.c */
 	_Atomic int64_t since_ns;      /**< when connect() was called, or the verdict fell */
+	_Atomic int64_t looked_ns;     /**< when its progress was last looked at */
 	_Atomic uint32_t flags;        /**< enum memory_flag */
 	_Atomic int fd;                /**< the descriptor it was last seen at: a hint */
 	_Atomic int user_timeout_ms;   /**< the program's TCP_USER_TIMEOUT, to be put back once connected */

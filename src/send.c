@@ -17,6 +17,9 @@
  * a copy has to fit the stack of a signal handler. */
 #define PARTS_AT_ONCE 16
 
+/** The kernel takes no more than this in one call, whatever it is asked (read(2), NOTES). */
+#define CALL_MOST ((size_t)0x7ffff000)
+
 /** A send in progress. */
 struct carried {
 	const struct outgoing *o;
@@ -24,6 +27,7 @@ struct carried {
 	bool nonblocking;       /**< the socket is: this is a synchronous writer's send */
 	bool whole;             /**< it may be completed; else it ends with the first bytes that are accepted */
 	int64_t own_until_ns;   /**< when the program's own SO_SNDTIMEO runs out */
+	int64_t look_ns;        /**< when to look at the connection next */
 	struct stall stall;
 };
 
@@ -120,6 +124,27 @@ static ssize_t verdict(struct carried *c, int64_t now_ns)
 	return counted(c, untold && c->stall.memory ? EAGAIN : ETIMEDOUT);
 }
 
+/** Look at a connection that has no room, and set when to look again; false: it is over, with *result to return. */
+static bool look(struct carried *c, int64_t now_ns, ssize_t *result)
+{
+	const int64_t left_ns = stall_left_ns(&c->stall, now_ns);
+	int64_t wait_ns = stall_slice_ns(&c->stall);
+	if (left_ns <= 0 && !socket_writable(c->o->fd)) {
+		*result = verdict(c, now_ns);
+		return false;
+	}
+	if (now_ns >= c->own_until_ns) {
+		*result = counted(c, EAGAIN);
+		return false;
+	}
+	if (wait_ns > left_ns)
+		wait_ns = left_ns;
+	if (wait_ns > c->own_until_ns - now_ns)
+		wait_ns = c->own_until_ns - now_ns;
+	c->look_ns = now_ns + wait_ns;
+	return true;
+}
+
 /**
  * Wait for room, under the program's own signal mask.
  *
@@ -130,28 +155,19 @@ static bool wait_for_room(struct carried *c, const sigset_t *mask, ssize_t *resu
 	uint64_t cookie;
 	for (;;) {
 		struct pollfd room = {.fd = c->o->fd, .events = POLLOUT};
-		const int64_t now_ns = clock_now_ns(), left_ns = stall_left_ns(&c->stall, now_ns);
-		int64_t wait_ns = stall_slice_ns(&c->stall);
-		if (left_ns <= 0 && !socket_writable(c->o->fd)) {
-			*result = verdict(c, now_ns);
-			return false;
-		}
-		if (now_ns >= c->own_until_ns) {
-			*result = counted(c, EAGAIN);
-			return false;
-		}
-		if (wait_ns > left_ns)
-			wait_ns = left_ns;
-		if (wait_ns > c->own_until_ns - now_ns)
-			wait_ns = c->own_until_ns - now_ns;
-		const struct timespec wait = clock_timespec(wait_ns);
+		const struct timespec wait = clock_timespec(c->look_ns - clock_now_ns());
 		const int ready = libc.ppoll(&room, 1, &wait, mask);
-		if (ready < 0 && errno == EINTR && (c->accepted || !signals_restart())) {
-			*result = counted(c, EINTR);
+		if (ready < 0 && errno == EINTR && !c->accepted && signals_restart())
+			continue;
+		if (ready < 0) {
+			*result = counted(c, errno);
 			return false;
 		}
-		if (ready <= 0)
-			continue;
+		if (ready == 0) {
+			if (look(c, clock_now_ns(), result))
+				continue;
+			return false;
+		}
 		/* Whoever closed the descriptor, or put another file in its place, has ended this call: its bytes must not
 		 * go there. */
 		if (!socket_cookie(c->o->fd, &cookie) || cookie != c->stall.cookie) {
@@ -184,7 +200,8 @@ static ssize_t push_as_is(struct carried *c, const sigset_t *mask, bool *over)
 	return sent;
 }
 
-/** Carry a send through: wait for room, send, until all is accepted, a signal comes, or the connection stalls. */
+/** Carry a send through: wait for room, send, until all is accepted, a signal comes, or the connection stalls. The
+ * first look, which started the clock, is the caller's. */
 static ssize_t carry_on(struct carried *c)
 {
 	sigset_t mask;
@@ -216,17 +233,22 @@ static ssize_t carry_on(struct carried *c)
 static ssize_t carry(const struct outgoing *o, ssize_t result, int error, uint64_t cookie, bool nonblocking,
                      int64_t refused_ns, int64_t own_until_ns)
 {
+	struct outgoing most = *o;
 	struct carried c = {
-		.o = o, .accepted = result > 0 ? (size_t)result : 0, .nonblocking = nonblocking, .whole = completable(o),
+		.o = &most, .accepted = result > 0 ? (size_t)result : 0, .nonblocking = nonblocking, .whole = completable(o),
 		.own_until_ns = own_until_ns,
 	};
-	if (c.accepted && !c.whole)
-		return result;
-	if (!stall_watch(&c.stall, o->fd, cookie, refused_ns)) {
-		errno = error;
-		return result;
+	if (most.length > CALL_MOST)
+		most.length = CALL_MOST;
+	if (c.accepted < most.length && (!c.accepted || c.whole) && stall_watch(&c.stall, o->fd, cookie, refused_ns)) {
+		const bool goes_on = look(&c, clock_now_ns(), &result);
+		if (!goes_on)
+			return result;
+		if (c.stall.look.established)
+			return carry_on(&c);
 	}
-	return carry_on(&c);
+	errno = error;
+	return result;
 }
 
 /** Whether the socket is one a synchronous writer's send is carried through on. */
@@ -236,19 +258,26 @@ static bool by_synchronous_writer(const struct outgoing *o, uint64_t cookie)
 	       completable(o);
 }
 
-/** Nobody waits here: note the refusal for whoever waits later, and say so if the connection has stalled. */
-static ssize_t note_refusal(const struct outgoing *o, ssize_t result, int error, uint64_t cookie)
+/** A refused send goes back to the program, because it does not wait or a signal ended it: note the refusal for whoever
+ * tries or waits next, and say so if the connection has stalled. @p refused_ns: when it was refused at the earliest. */
+static ssize_t note_refusal(const struct outgoing *o, ssize_t result, int error, uint64_t cookie, int64_t refused_ns)
 {
 	struct stall s;
 	const int64_t now_ns = clock_now_ns();
-	if (stall_watch(&s, o->fd, cookie, now_ns)) {
-		const int64_t left_ns = stall_left_ns(&s, now_ns);
-		if (left_ns <= 0 && !socket_writable(o->fd)) {
-			stall_end(&s, now_ns, result > 0 ? (uint64_t)result : 0, o->length, false);
-			return result > 0 ? result : fail(ETIMEDOUT);
-		}
-		memory_set(s.memory, MEMORY_WATCHED);
+	errno = error;
+	if (!stall_watch(&s, o->fd, cookie, refused_ns))
+		return result;
+	/* A loop may try ten thousand times a second. */
+	if (memory_has(s.memory, MEMORY_WATCHED) &&
+	    now_ns - atomic_load_explicit(&s.memory->looked_ns, memory_order_relaxed) < stall_slice_ns(&s) / 2)
+		return result;
+	const int64_t left_ns = stall_left_ns(&s, now_ns);
+	if (left_ns <= 0 && !socket_writable(o->fd)) {
+		stall_end(&s, now_ns, result > 0 ? (uint64_t)result : 0, o->length, false);
+		return result > 0 ? result : fail(ETIMEDOUT);
 	}
+	if (s.look.established)
+		memory_set(s.memory, MEMORY_WATCHED);
 	errno = error;
 	return result;
 }
@@ -265,13 +294,15 @@ static ssize_t returned_early(const struct outgoing *o, ssize_t result, int erro
 			if (socket_ended(o->fd))
 				return result > 0 ? result : fail(ETIMEDOUT);
 		} else
-			/* The kernel never fires early; two in a hundred are for the counter's rate. */
 			refused = error == EAGAIN || waited_ns >= limit_us * 980;
 	}
 	if (!limit_us)
 		socket_arm(o->fd, limits_for(o->fd)->send_ms);
 	if (refused)
 		return carry(o, result, error, cookie, false, clock_now_ns() - waited_ns, NEVER_NS);
+	/* Signals may come so fast that no call ever runs into SO_SNDTIMEO. */
+	if (error == EINTR)
+		return note_refusal(o, result, error, cookie, clock_now_ns() - waited_ns);
 	errno = error;
 	return result;
 }
@@ -293,12 +324,40 @@ static ssize_t connect_first(const struct outgoing *o, ssize_t result, int error
 	return carry(o, result, error, cookie, false, clock_now_ns(), NEVER_NS);
 }
 
+/** Whether enough time has passed since @p started for the shortest SO_SNDTIMEO of ours to run out. The kernel never fires
+ * early; two in a hundred are for the counter's rate. */
+static bool may_have_run_out(uint64_t started)
+{
+	return clock_since_ns(started) >= send_timeout_slice_us(0) * 980;
+}
+
+/** In a sandbox that forbids to ask, a socket that was armed before may come back too early. Then there is no limit
+ * that could be held without cutting the healthy, so the call goes on as it would without us. */
+static ssize_t carry_blindly(const struct outgoing *o, ssize_t result, int error, uint64_t started)
+{
+	struct pollfd room = {.fd = o->fd, .events = POLLOUT};
+	size_t accepted = result > 0 ? (size_t)result : 0;
+	while ((result > 0 || error == EAGAIN) && may_have_run_out(started) && completable(o) && !asked_not_to_wait(o) && !socket_nonblocking(o->fd) && accepted < o->length &&
+	       libc.poll(&room, 1, -1) == 1) {
+		const ssize_t sent = push(o, accepted);
+		if (sent > 0)
+			accepted += (size_t)sent;
+		else if (sent == 0 || errno != EAGAIN) {
+			error = errno;
+			break;
+		}
+	}
+	return accepted ? (ssize_t)accepted : result == 0 ? 0 : fail(error);
+}
+
 /** What a send that was not complete means. Sets errno if it returns -1. */
 static ssize_t consider(const struct outgoing *o, ssize_t result, int error, uint64_t started)
 {
 	uint64_t cookie;
 	struct look look;
 	if (!socket_cookie(o->fd, &cookie)) {
+		if (errno == EPERM || errno == EACCES || errno == ENOSYS)
+			return carry_blindly(o, result, error, started);
 		errno = error;
 		return result;
 	}
@@ -308,10 +367,11 @@ static ssize_t consider(const struct outgoing *o, ssize_t result, int error, uin
 		if (socket_look(o->fd, &look) && look.connecting)
 			return connect_first(o, result, error, cookie, started);
 	}
-	if (asked_not_to_wait(o) || socket_nonblocking(o->fd)) {
+	/* A refusal so soon comes from a socket that does not wait, and its loop should not pay for our asking. */
+	if (asked_not_to_wait(o) || (error == EAGAIN && !may_have_run_out(started)) || socket_nonblocking(o->fd)) {
 		if (by_synchronous_writer(o, cookie))
 			return carry(o, result, error, cookie, true, clock_now_ns(), NEVER_NS);
-		return note_refusal(o, result, error, cookie);
+		return note_refusal(o, result, error, cookie, clock_now_ns());
 	}
 	return returned_early(o, result, error, cookie, started);
 }

@@ -27,18 +27,22 @@ bool stall_watch(struct stall *s, int fd, uint64_t cookie, int64_t refused_ns)
 {
 	*s = (struct stall){.fd = fd, .cookie = cookie, .looked_ns = refused_ns, .send_ms = limits_for(fd)->send_ms};
 	s->memory = memory_find(cookie);
-	return s->send_ms && socket_covered(fd) && socket_look(fd, &s->look) && s->look.established;
+	/* Only covered sockets are remembered. */
+	return s->send_ms && (s->memory || socket_covered(fd));
 }
 
 int64_t stall_left_ns(struct stall *s, int64_t now_ns)
 {
 	uint64_t cookie;
 	const int64_t floor_ns = s->looked_ns;
-	if (!socket_cookie(s->fd, &cookie) || cookie != s->cookie || !socket_look(s->fd, &s->look) ||
-	    !s->look.established)
-		return INT64_MAX;
+	if (!socket_look(s->fd, &s->look) || !s->look.established || !socket_cookie(s->fd, &cookie) || cookie != s->cookie) {
+		s->look.established = false;
+		return NEVER_NS;
+	}
 	if (!s->memory)
 		s->memory = memory_of(s->cookie, s->fd);
+	if (s->memory)
+		atomic_store_explicit(&s->memory->looked_ns, now_ns, memory_order_relaxed);
 	_Atomic uint64_t *clock = s->memory ? &s->memory->clock : &s->clock;
 	const uint64_t before = atomic_load_explicit(clock, memory_order_relaxed), stamp = stamp_of(s);
 	int64_t since_ns = (int64_t)(before >> STAMP_BITS) * NS_PER_MS;

@@ -29,13 +29,15 @@ struct stall {
 /**
  * Begin to watch @p fd, whose socket is to be @p cookie, for somebody who was refused at @p refused_ns at the earliest.
  *
- * @return false if there is nothing to watch: no covered socket, no connection, or no send timeout for it. The
- * memory is only made by the first stall_left_ns().
+ * @return false if there is nothing to watch: no covered socket, or no send timeout for it. Its memory, if there is any
+ * yet, is set in either case.
  */
 bool stall_watch(struct stall *s, int fd, uint64_t cookie, int64_t refused_ns);
 
-/** Look again: nanoseconds until the verdict if nothing moves, 0 or less if it is due. INT64_MAX if the connection has
- * ended by itself or the descriptor is another one by now. */
+/**
+ * Look: nanoseconds until the verdict if nothing moves, 0 or less if it is due. NEVER_NS if there is no connection that
+ * could stall, or the descriptor is another one by now; then look.established is false.
+ */
 int64_t stall_left_ns(struct stall *s, int64_t now_ns);
 
 /** How long to wait at most before the next look: a fortieth of the limit. */

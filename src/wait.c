@@ -168,14 +168,15 @@ static struct survey survey(const struct wait *w, int64_t now_ns, int64_t looked
 		uint64_t cookie;
 		if (!socket_cookie(fd, &cookie))
 			continue;
-		if (!stall_watch(&s, fd, cookie, looked_ns)) {
-			const int64_t left_ns = connect_left_ns(fd, s.memory, now_ns);
+		const bool covered = stall_watch(&s, fd, cookie, looked_ns);
+		const int64_t left_ns = covered ? stall_left_ns(&s, now_ns) : NEVER_NS;
+		if (!s.look.established) {
+			const int64_t connect_ns = connect_left_ns(fd, s.memory, now_ns);
 			found.connecting |= memory_has(s.memory, MEMORY_CONNECTING);
-			if (found.connect_ns > left_ns)
-				found.connect_ns = left_ns;
+			if (found.connect_ns > connect_ns)
+				found.connect_ns = connect_ns;
 			continue;
 		}
-		const int64_t left_ns = stall_left_ns(&s, now_ns);
 		if (left_ns <= 0 && !socket_writable(fd)) {
 			stall_end(&s, now_ns, 0, 0, false);
 			found.verdict = true;
@@ -334,7 +335,7 @@ static int64_t look_after(int64_t now_ns, int64_t looked_ns)
 			continue;
 		}
 		const bool connects = memory_has(m, MEMORY_CONNECTING);
-		if (!connects && (!stall_watch(&s, fd, cookie, looked_ns) || socket_writable(fd))) {
+		if (!connects && (socket_writable(fd) || !stall_watch(&s, fd, cookie, looked_ns))) {
 			memory_clear(m, MEMORY_WATCHED);
 			continue;
 		}
