@@ -102,7 +102,7 @@ int limits_set(struct limits *limits, const char *name, const char *value, char 
 
 /* Take one NAME=VALUE whose NAME has @p length bytes; tell @p complain if that cannot be done. */
 static void take_variable(struct limits *limits, const char *variable, size_t length, limits_complain *complain,
-			  void *context)
+                          void *context)
 {
 	const struct setting *setting = find_setting(variable, length);
 	const char *value = variable + length + 1;

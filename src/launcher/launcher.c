@@ -12,9 +12,9 @@
 
 #include "config.h"
 
-#include "limits.h"
 #include "preload.h"
-#include "text.h"
+#include "src/limits.h"
+#include "src/text.h"
 
 /* As env(1) has them. */
 enum {
@@ -30,7 +30,7 @@ static struct limit {
 	const char *variable;
 	const char *option;
 	const char *fallback;
-	const char *given; /* the option's value */
+	const char *given; /* the option's value; NULL or empty: not given */
 } limits[] = {
 	{PREFIX "CONNECT", "--connect", "10s", NULL},
 	{PREFIX "SEND", "--send", "30s", NULL},
@@ -46,8 +46,8 @@ static const char help[] =
 	"  -c, --connect DUR   longest time one attempt to connect may take (default 10s)\n"
 	"  -s, --send DUR      longest time a send may go without progress (default 30s)\n"
 	"      --policy replace|cap\n"
-	"                      replace: the send timeout counts instead of the program's own\n"
-	"                      (default); cap: it only ever shortens\n"
+	"                      replace (default): the send timeout counts instead of\n"
+	"                      the program's own; cap: it only ever shortens\n"
 	"  -h, --help          show this and exit\n"
 	"  -V, --version       show the version and the library's path, and exit\n"
 	"\n"
@@ -55,8 +55,8 @@ static const char help[] =
 	"What no option says is taken from SNDTIMEO_CONNECT, SNDTIMEO_SEND and\n"
 	"SNDTIMEO_POLICY.\n"
 	"\n"
-	"Exit status: 125 if sndtimeo itself fails, 126 if COMMAND cannot be invoked, 127 if\n"
-	"it cannot be found, else COMMAND's own.\n"
+	"Exit status: 125 if sndtimeo itself fails, 126 if COMMAND cannot be invoked,\n"
+	"127 if it cannot be found, else COMMAND's own.\n"
 	"\n"
 	"Example: sndtimeo -c 3 -s 30 -- python3 client.py big.bin\n";
 
@@ -156,7 +156,7 @@ static void apply_options(void)
 	for (const struct limit *limit = limits; limit < limits + N_LIMITS; limit++) {
 		const char *inherited = getenv(limit->variable);
 
-		if (limit->given) {
+		if (limit->given && *limit->given) {
 			if (limits_set(&scratch, limit->variable, limit->given, complaint, sizeof complaint) != 1)
 				fail_value(limit->option, complaint);
 			set_variable(limit->variable, limit->given);
