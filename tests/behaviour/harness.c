@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Runs the tester program under the library.
+ */
+#include "harness.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "protocol.h"
+
+extern char **environ;
+
+#define MOST_SETTINGS 8
+
+/** A text that grows as a pipe is read. */
+struct gathered {
+	int fd;
+	size_t length;
+	char *text;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+const char *needed(const char *name)
+{
+	const char *value = getenv(name);
+
+	cr_assert(value && *value, "%s is not set", name);
+	return value;
+}
+
+static char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static char *text(const char *format, ...)
+{
+	char *made;
+	va_list arguments;
+
+	va_start(arguments, format);
+	cr_assert(vasprintf(&made, format, arguments) >= 0);
+	va_end(arguments);
+	return made;
+}
+
+/* ---- the environment of a run ---------------------------------------------------------------------------------- */
+
+static char *preload_list(const struct setting *setting)
+{
+	const char *first = getenv("SNDTIMEO_TEST_PRELOAD_FIRST");
+	const char *library = needed("SNDTIMEO_TEST_LIBRARY");
+
+	/* ld.so only warns of a library it cannot find, and the test would run bare. */
+	cr_assert(access(library, R_OK) == 0, "%s: %s", library, strerror(errno));
+	return text("LD_PRELOAD=%s:%s:%s", first ? first : "", setting->bare ? "" : library,
+		    setting->preload ? setting->preload : "");
+}
+
+/* Whether a variable of the test's own environment has no place in a run. */
+static bool is_ours(const char *variable)
+{
+	return strncmp(variable, "SNDTIMEO_", 9) == 0 || strncmp(variable, "LD_PRELOAD=", 11) == 0;
+}
+
+static char **environment_of(const struct setting *setting)
+{
+	size_t inherited = 0, n = 0;
+
+	while (environ[inherited])
+		inherited++;
+	char **made = calloc(inherited + MOST_SETTINGS, sizeof *made);
+
+	cr_assert(made != NULL);
+	for (char **variable = environ; *variable; variable++)
+		if (!is_ours(*variable))
+			made[n++] = *variable;
+	made[n++] = preload_list(setting);
+	if (setting->send_ms)
+		made[n++] = text("SNDTIMEO_SEND=%dms", setting->send_ms);
+	if (setting->connect_ms)
+		made[n++] = text("SNDTIMEO_CONNECT=%dms", setting->connect_ms);
+	if (setting->policy)
+		made[n++] = text("SNDTIMEO_POLICY=%s", setting->policy);
+	return made;
+}
+
+/* ---- the run --------------------------------------------------------------------------------------------------- */
+
+static pid_t start(const struct setting *setting, char *script, int results, int errors)
+{
+	char *tester = strdup(needed("SNDTIMEO_TEST_TESTER"));
+	char *arguments[] = { tester, script, NULL };
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, errors, 1);
+	posix_spawn_file_actions_adddup2(&actions, errors, 2);
+	posix_spawn_file_actions_adddup2(&actions, results, RESULTS_FD);
+	int error = posix_spawn(&pid, tester, &actions, NULL, arguments, environment_of(setting));
+
+	posix_spawn_file_actions_destroy(&actions);
+	cr_assert(error == 0, "%s: %s", tester, strerror(error));
+	return pid;
+}
+
+/* Read what is there; at the end of file the descriptor is closed and becomes -1. */
+static void gather(struct gathered *gathered)
+{
+	char buffer[4096];
+	ssize_t count = read(gathered->fd, buffer, sizeof buffer);
+
+	if (count <= 0) {
+		close(gathered->fd);
+		gathered->fd = -1;
+		return;
+	}
+	gathered->text = realloc(gathered->text, gathered->length + (size_t)count + 1);
+	cr_assert(gathered->text != NULL);
+	memcpy(gathered->text + gathered->length, buffer, (size_t)count);
+	gathered->length += (size_t)count;
+	gathered->text[gathered->length] = '\0';
+}
+
+/* Read both pipes until the run has closed them. Returns false if the time is up first. */
+static bool gather_all(struct gathered both[2], int64_t until_ms)
+{
+	while (both[0].fd >= 0 || both[1].fd >= 0) {
+		struct pollfd fds[] = {
+			{ .fd = both[0].fd, .events = POLLIN },
+			{ .fd = both[1].fd, .events = POLLIN },
+		};
+		int64_t left = until_ms - now_ms();
+
+		if (left <= 0)
+			return false;
+		poll(fds, 2, (int)left);
+		for (int i = 0; i < 2; i++)
+			if (fds[i].revents)
+				gather(&both[i]);
+	}
+	return true;
+}
+
+struct run *play(const struct setting *setting, const char *format, ...)
+{
+	struct run *run = calloc(1, sizeof *run);
+	int results[2], errors[2];
+	char *script;
+	va_list arguments;
+
+	va_start(arguments, format);
+	cr_assert(run && vasprintf(&script, format, arguments) >= 0);
+	va_end(arguments);
+	cr_assert(pipe2(results, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0);
+	int64_t until_ms = now_ms() + (setting->watchdog_ms ? setting->watchdog_ms : WATCHDOG_MS);
+	pid_t pid = start(setting, script, results[1], errors[1]);
+
+	close(results[1]);
+	close(errors[1]);
+	struct gathered both[] = { { .fd = results[0], .text = strdup("") }, { .fd = errors[0], .text = strdup("") } };
+
+	if (!gather_all(both, until_ms)) {
+		run->hung = true;
+		kill(pid, SIGKILL);
+	}
+	cr_assert(waitpid(pid, &run->status, 0) == pid);
+	run->transcript = both[0].text;
+	run->errors = both[1].text;
+	return run;
+}
+
+/* ---- its results ----------------------------------------------------------------------------------------------- */
+
+static const char *find_value(const struct run *run, const char *key)
+{
+	const size_t length = strlen(key);
+	const char *found = NULL;
+
+	for (const char *line = run->transcript; line && *line; line = strchr(line, '\n'), line += line != NULL)
+		if (strncmp(line, key, length) == 0 && line[length] == '=')
+			found = line + length + 1;
+	return found;
+}
+
+bool has_value(const struct run *run, const char *key)
+{
+	return find_value(run, key) != NULL;
+}
+
+long value_of(const struct run *run, const char *key)
+{
+	const char *value = find_value(run, key);
+
+	cr_assert(value != NULL, "the tester did not say %s%s\n%s%s", key, run->hung ? " (it hung)" : "",
+		  run->transcript, run->errors);
+	return strtol(value, NULL, 10);
+}
+
+/* Whether the line that starts here has the same value in every run. */
+static bool is_repeatable(const char *line)
+{
+	static const char *const varying[] = { ".ms=", ".stall_least=", ".stall_most=", ".longest=", ".pid=" };
+	const char *equals = strchr(line, '=');
+
+	for (size_t i = 0; i < sizeof varying / sizeof *varying; i++) {
+		const size_t length = strlen(varying[i]);
+
+		if (equals && equals - line + 1 >= (long)length && strncmp(equals + 1 - length, varying[i], length) == 0)
+			return false;
+	}
+	return true;
+}
+
+char *comparable(const struct run *run)
+{
+	char *copy = strdup(run->transcript), *kept = calloc(1, strlen(run->transcript) + 2), *rest;
+
+	cr_assert(copy && kept);
+	for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (is_repeatable(line))
+			strcat(strcat(kept, line), "\n");
+	free(copy);
+	return kept;
+}
+
+/* ---- how late is too late ---------------------------------------------------------------------------------------- */
+
+static long within(long limit_ms, long least_ms)
+{
+	const long percent = limit_ms / 20;
+
+	return limit_ms + (percent > least_ms ? percent : least_ms) + GRACE_MS;
+}
+
+long latest_ms(long limit_ms)
+{
+	return within(limit_ms, 50);
+}
+
+long latest_in_epoll_ms(long limit_ms)
+{
+	return within(limit_ms, 1000);
+}
+
+long earliest_ms(long limit_ms)
+{
+	return limit_ms - limit_ms / 50;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Misbehaving TCP peers on loopback.
+ */
+#include "peer.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pattern.h"
+
+#define READ_BYTES 65536
+/* A full accept queue takes one or two connections before it drops SYNs; more than this many means it never fills. */
+#define MOST_FILLERS 16
+/* On loopback a handshake takes microseconds; one that takes this long was dropped. */
+#define HANDSHAKE_MS 100
+
+struct peer {
+	struct peer_script script;
+	int listener;
+	int wake;                    /* eventfd: `resumed` or `stopped` was set */
+	unsigned port;
+	atomic_bool resumed;
+	atomic_bool stopped;
+	struct peer_report report;   /* the thread's until it is joined */
+	int64_t next_read_ms;
+	int64_t next_talk_ms;
+	size_t chunk_left;
+	pthread_t thread;
+};
+
+struct blackhole {
+	int listener;
+	int fillers[MOST_FILLERS];
+	int n_fillers;
+	unsigned port;
+};
+
+static void die(const char *what)
+{
+	fprintf(stderr, "peer: %s: %s\n", what, strerror(errno));
+	abort();
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static socklen_t loopback(struct sockaddr_storage *address, int family, unsigned port)
+{
+	memset(address, 0, sizeof *address);
+	if (family == AF_INET6) {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
+
+		in6->sin6_family = AF_INET6;
+		in6->sin6_addr = in6addr_loopback;
+		in6->sin6_port = htons((uint16_t)port);
+		return sizeof *in6;
+	}
+	struct sockaddr_in *in = (struct sockaddr_in *)address;
+
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in->sin_port = htons((uint16_t)port);
+	return sizeof *in;
+}
+
+static int bound_socket(int family, unsigned *port)
+{
+	struct sockaddr_storage address;
+	socklen_t size = loopback(&address, family, 0);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("socket");
+	if (bind(fd, (struct sockaddr *)&address, size) || getsockname(fd, (struct sockaddr *)&address, &size))
+		die("bind");
+	/* The port is at the same place in both families. */
+	*port = ntohs(((struct sockaddr_in *)&address)->sin_port);
+	return fd;
+}
+
+/* ---- one connection ------------------------------------------------------------------------------------------- */
+
+static void check(struct peer *peer, const unsigned char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (bytes[i] != pattern_byte(peer->report.bytes + i))
+			peer->report.in_pattern = false;
+	peer->report.bytes += count;
+}
+
+/* How much may be read now: 0 once `stop_bytes` are reached. */
+static size_t read_quota(const struct peer *peer)
+{
+	size_t quota = READ_BYTES;
+
+	if (atomic_load(&peer->resumed))
+		return quota;
+	if (peer->script.stop != PEER_READS_ON && peer->script.stop_bytes - peer->report.bytes < quota)
+		quota = peer->script.stop_bytes - peer->report.bytes;
+	if (peer->script.chunk_bytes && peer->chunk_left < quota)
+		quota = peer->chunk_left;
+	return quota;
+}
+
+static bool is_stalled(const struct peer *peer)
+{
+	return !atomic_load(&peer->resumed) && peer->script.stop == PEER_STALLS &&
+	       peer->report.bytes >= peer->script.stop_bytes;
+}
+
+/* Account for what was read against the chunk, and start the pause at its end. */
+static void use_chunk(struct peer *peer, size_t count)
+{
+	if (!peer->script.chunk_bytes || atomic_load(&peer->resumed))
+		return;
+	peer->chunk_left -= count;
+	if (peer->chunk_left)
+		return;
+	peer->chunk_left = peer->script.chunk_bytes;
+	peer->next_read_ms = now_ms() + peer->script.pause_ms;
+}
+
+/* Read once. Returns false when the connection has ended. */
+static bool read_some(struct peer *peer, int fd)
+{
+	unsigned char buffer[READ_BYTES];
+	ssize_t count = recv(fd, buffer, read_quota(peer), MSG_DONTWAIT);
+
+	if (count > 0) {
+		check(peer, buffer, (size_t)count);
+		use_chunk(peer, (size_t)count);
+		return true;
+	}
+	if (count < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (count == 0)
+		peer->report.end = PEER_SAW_EOF;
+	else
+		peer->report.end = errno == ECONNRESET ? PEER_SAW_RESET : PEER_SAW_OTHER;
+	return false;
+}
+
+/* At `stop_bytes`: end the connection if the script says so. Returns true if it did. */
+static bool ends_it(struct peer *peer, int fd)
+{
+	const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	if (peer->script.stop != PEER_RESETS && peer->script.stop != PEER_CLOSES)
+		return false;
+	if (peer->report.bytes < peer->script.stop_bytes)
+		return false;
+	if (peer->script.stop == PEER_RESETS)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	peer->report.end = PEER_ENDED_IT;
+	return true;
+}
+
+static void greet(const struct peer *peer, int fd)
+{
+	unsigned char *bytes = malloc(peer->script.greeting_bytes + 1);
+
+	if (!bytes)
+		die("malloc");
+	pattern_fill(bytes, peer->script.greeting_bytes, 0);
+	if (send(fd, bytes, peer->script.greeting_bytes, MSG_NOSIGNAL) != (ssize_t)peer->script.greeting_bytes)
+		die("greeting");
+	free(bytes);
+}
+
+static void talk(struct peer *peer, int fd)
+{
+	if (!peer->script.talk_ms || now_ms() < peer->next_talk_ms)
+		return;
+	/* Whether anybody listens is not this peer's affair. */
+	(void)!send(fd, ".", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	peer->next_talk_ms = now_ms() + peer->script.talk_ms;
+}
+
+/* Wait until there is something to do; returns false when the test stops the peer. */
+static bool wait_for_work(struct peer *peer, int fd)
+{
+	int64_t now = now_ms();
+	bool paused = !atomic_load(&peer->resumed) && peer->next_read_ms > now;
+	struct pollfd fds[] = {
+		{ .fd = peer->wake, .events = POLLIN },
+		/* Left out while it does not read, so that its full queue does not make this loop spin. */
+		{ .fd = paused || is_stalled(peer) ? -1 : fd, .events = POLLIN },
+	};
+	int64_t until = INT64_MAX;
+	uint64_t drained;
+
+	if (paused)
+		until = peer->next_read_ms;
+	if (peer->script.talk_ms && peer->next_talk_ms < until)
+		until = peer->next_talk_ms;
+	int timeout = until == INT64_MAX ? -1 : until > now ? (int)(until - now) : 0;
+
+	if (poll(fds, 2, timeout) < 0 && errno != EINTR)
+		die("poll");
+	if (fds[0].revents)
+		(void)!read(peer->wake, &drained, sizeof drained);
+	return !atomic_load(&peer->stopped);
+}
+
+static bool may_read(const struct peer *peer)
+{
+	return !is_stalled(peer) && (atomic_load(&peer->resumed) || now_ms() >= peer->next_read_ms);
+}
+
+static void serve(struct peer *peer, int fd)
+{
+	peer->next_read_ms = now_ms() + peer->script.start_ms;
+	peer->chunk_left = peer->script.chunk_bytes;
+	if (peer->script.greeting_bytes)
+		greet(peer, fd);
+	do {
+		talk(peer, fd);
+		if (ends_it(peer, fd))
+			return;
+		if (may_read(peer) && !read_some(peer, fd))
+			return;
+	} while (wait_for_work(peer, fd));
+}
+
+static void *peer_main(void *context)
+{
+	struct peer *peer = context;
+	struct pollfd fds[] = {
+		{ .fd = peer->wake, .events = POLLIN },
+		{ .fd = peer->listener, .events = POLLIN },
+	};
+
+	while (poll(fds, 2, -1) >= 0 && !atomic_load(&peer->stopped)) {
+		uint64_t drained;
+
+		if (fds[0].revents)
+			(void)!read(peer->wake, &drained, sizeof drained);
+		if (!fds[1].revents)
+			continue;
+		int fd = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0)
+			die("accept");
+		serve(peer, fd);
+		close(fd);
+		break;
+	}
+	return NULL;
+}
+
+/* ---- what tests call ------------------------------------------------------------------------------------------ */
+
+struct peer *peer_start(const struct peer_script *script)
+{
+	struct peer *peer = calloc(1, sizeof *peer);
+
+	if (!peer)
+		die("calloc");
+	peer->script = *script;
+	peer->report.in_pattern = true;
+	peer->listener = bound_socket(script->family ? script->family : AF_INET, &peer->port);
+	peer->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	/* Both must be there before the handshake: accepted sockets inherit them. */
+	if (script->rcvbuf_bytes &&
+	    setsockopt(peer->listener, SOL_SOCKET, SO_RCVBUF, &script->rcvbuf_bytes, sizeof script->rcvbuf_bytes))
+		die("SO_RCVBUF");
+	if (script->mss_bytes &&
+	    setsockopt(peer->listener, IPPROTO_TCP, TCP_MAXSEG, &script->mss_bytes, sizeof script->mss_bytes))
+		die("TCP_MAXSEG");
+	if (peer->wake < 0 || listen(peer->listener, 8) || pthread_create(&peer->thread, NULL, peer_main, peer))
+		die("cannot start");
+	return peer;
+}
+
+unsigned peer_port(const struct peer *peer)
+{
+	return peer->port;
+}
+
+static void wake(struct peer *peer)
+{
+	const uint64_t one = 1;
+
+	(void)!write(peer->wake, &one, sizeof one);
+}
+
+void peer_resume(struct peer *peer)
+{
+	atomic_store(&peer->resumed, true);
+	wake(peer);
+}
+
+struct peer_report peer_finish(struct peer *peer, int wait_ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += wait_ms / 1000;
+	until.tv_nsec += wait_ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	if (pthread_timedjoin_np(peer->thread, NULL, &until)) {
+		atomic_store(&peer->stopped, true);
+		wake(peer);
+		pthread_join(peer->thread, NULL);
+	}
+	struct peer_report report = peer->report;
+
+	close(peer->listener);
+	close(peer->wake);
+	free(peer);
+	return report;
+}
+
+/* Start connecting; returns the descriptor, and in `hangs` whether the handshake was not over in good time. */
+static int start_connect(int family, unsigned port, bool *hangs)
+{
+	struct sockaddr_storage address;
+	socklen_t size = loopback(&address, family, port);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct pollfd writable = { .fd = fd, .events = POLLOUT };
+
+	if (fd < 0 || (connect(fd, (struct sockaddr *)&address, size) && errno != EINPROGRESS))
+		die("filler");
+	*hangs = poll(&writable, 1, HANDSHAKE_MS) == 0;
+	return fd;
+}
+
+struct blackhole *blackhole_start(int family)
+{
+	struct blackhole *hole = calloc(1, sizeof *hole);
+	bool full = false;
+
+	if (!hole)
+		die("calloc");
+	hole->listener = bound_socket(family, &hole->port);
+	if (listen(hole->listener, 0))
+		die("listen");
+	while (!full) {
+		if (hole->n_fillers == MOST_FILLERS)
+			die("the accept queue never fills");
+		hole->fillers[hole->n_fillers++] = start_connect(family, hole->port, &full);
+	}
+	return hole;
+}
+
+unsigned blackhole_port(const struct blackhole *hole)
+{
+	return hole->port;
+}
+
+void blackhole_finish(struct blackhole *hole)
+{
+	for (int i = 0; i < hole->n_fillers; i++)
+		close(hole->fillers[i]);
+	close(hole->listener);
+	free(hole);
+}
+
+unsigned refusing_port(int family)
+{
+	unsigned port;
+
+	/* Left open on purpose: bound but not listening it refuses, and no other test can be given the port. */
+	(void)bound_socket(family, &port);
+	return port;
+}
