@@ -98,7 +98,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 		                                       .length = total(message->msg_iov, message->msg_iovlen)}, before);
 	const uint64_t started = clock_stamp();
 	const ssize_t sent = libc.sendmsg(fd, message, flags);
-	if (unlikely(sent < 0 && errno == EFAULT))
+	if (unlikely(sent < 0 && !send_considered(errno)))
 		return sent;
 	const size_t length = total(message->msg_iov, message->msg_iovlen);
 	if (likely(sent == (ssize_t)length))
@@ -114,7 +114,7 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 		send_arm(fd);
 	const uint64_t started = clock_stamp();
 	const int sent = libc.sendmmsg(fd, messages, count, flags);
-	if (!active || !count || (sent < 0 && errno == EFAULT) ||
+	if (!active || !count || (sent < 0 && !send_considered(errno)) ||
 	    (sent == (int)count && messages[sent - 1].msg_len ==
 	                                   total(messages[sent - 1].msg_hdr.msg_iov, messages[sent - 1].msg_hdr.msg_iovlen)))
 		return sent;
@@ -140,7 +140,7 @@ EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 		                                       .length = total(parts, (size_t)count)}, before);
 	const uint64_t started = clock_stamp();
 	const ssize_t sent = libc.writev(fd, parts, count);
-	if (unlikely(sent < 0 && (errno == EFAULT || errno == EINVAL)))
+	if (unlikely(sent < 0 && !send_considered(errno)))
 		return sent;
 	const size_t length = total(parts, (size_t)count);
 	if (likely(sent == (ssize_t)length))

@@ -380,8 +380,7 @@ ssize_t send_slow(const struct outgoing *o, ssize_t result, uint64_t started, in
 {
 	const int error = result < 0 ? errno : 0;
 	/* A file's end, a full disk, a bad descriptor: nothing of ours. */
-	if (!active || (result < 0 && error != EAGAIN && error != EINTR && error != EINPROGRESS && error != ECONNRESET &&
-	                error != EPIPE))
+	if (!active || (result < 0 && !send_considered(error)))
 		return result;
 	const ssize_t sent = consider(o, result, error, started);
 	if (sent >= 0)

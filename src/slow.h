@@ -8,6 +8,7 @@
 #ifndef SNDTIMEO_SLOW_H
 #define SNDTIMEO_SLOW_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -62,6 +63,13 @@ struct outgoing {
 		struct { int from; void *offset; off64_t *to_offset; };   /**< offset: off_t, off64_t */
 	};
 };
+
+/** Whether a send that failed with @p error is one to consider; after any other, what the call was given may be a bad
+ * descriptor's bad pointer, and is not to be read. */
+static inline bool send_considered(int error)
+{
+	return error == EAGAIN || error == EINTR || error == EINPROGRESS || error == ECONNRESET || error == EPIPE;
+}
 
 /**
  * Take over a send that came back with less than all.

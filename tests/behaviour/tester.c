@@ -310,15 +310,25 @@ static void step_setopt(struct step *step)
 	report(step, "ret", failed);
 }
 
-/* getopt NAME: as programs do, through libc */
+/* getopt NAME: as programs do, through libc; sndtimeo in milliseconds */
 static void step_getopt(struct step *step)
 {
-	const struct socket_option *option = find_option(word(step, 0));
+	const int fd = slot_of(step)->fd;
 	int value = -1;
-	socklen_t size = sizeof value;
 	struct measured m;
 
-	MEASURE(&m, getsockopt(slot_of(step)->fd, option->level, option->option, &value, &size));
+	if (strcmp(word(step, 0), "sndtimeo") == 0) {
+		struct timeval time = { 0 };
+		socklen_t size = sizeof time;
+
+		MEASURE(&m, getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, &size));
+		value = (int)(time.tv_sec * 1000 + time.tv_usec / 1000);
+	} else {
+		const struct socket_option *option = find_option(word(step, 0));
+		socklen_t size = sizeof value;
+
+		MEASURE(&m, getsockopt(fd, option->level, option->option, &value, &size));
+	}
 	check_errno(&m);
 	report(step, "ret", m.ret);
 	report(step, "errno", m.error);
