@@ -69,9 +69,9 @@ const char *needed(const char *name);
 
 /** Fails unless the run ended by itself, with exit status 0, and no successful call touched errno, moved a file
  * offset by other than it sent, or received bytes that nobody had sent. */
-#define expect_clean(run)                                                                                          \
+#define expect_clean(played)                                                                                          \
 	do {                                                                                                       \
-		const struct run *run_ = (run);                                                                    \
+		const struct run *run_ = (played);                                                                 \
 		cr_assert(!run_->hung, "the tester hung\n%s%s", run_->transcript, run_->errors);                   \
 		cr_assert(run_->status == 0, "the tester ended with status 0x%x\n%s%s", (unsigned)run_->status,    \
 			  run_->transcript, run_->errors);                                                         \
@@ -82,35 +82,35 @@ const char *needed(const char *name);
 	} while (0)
 
 /** Fails unless the last value of @p key is @p wanted. */
-#define expect(run, key, wanted) expect_within(run, key, wanted, wanted)
+#define expect(played, key, wanted) expect_within(played, key, wanted, wanted)
 
 /** Fails unless the last value of @p key lies in [@p least, @p most]. */
-#define expect_within(run, key, least, most)                                                                       \
+#define expect_within(played, key, least, most)                                                                    \
 	do {                                                                                                       \
-		const struct run *run_ = (run);                                                                    \
+		const struct run *run_ = (played);                                                                 \
 		const long value_ = value_of(run_, key), least_ = (least), most_ = (most);                         \
 		cr_assert(value_ >= least_ && value_ <= most_, "%s is %ld, not in [%ld, %ld]\n%s%s", key, value_,  \
 			  least_, most_, run_->transcript, run_->errors);                                          \
 	} while (0)
 
 /** Fails unless the time under @p key is the limit, within the tolerance. */
-#define expect_took(run, key, limit_ms) expect_within(run, key, earliest_ms(limit_ms), latest_ms(limit_ms))
+#define expect_took(played, key, limit_ms) expect_within(played, key, earliest_ms(limit_ms), latest_ms(limit_ms))
 
 /**
  * Fails unless step @p label ended when the connection had been without progress for the limit: the tester's watcher
  * gives the shortest and the longest time that can be (it samples), so each bound is checked against the fair one.
  */
-#define expect_stalled_for(run, label, limit_ms)                                                                   \
+#define expect_stalled_for(played, label, limit_ms)                                                                \
 	do {                                                                                                       \
-		expect_within(run, label ".stall_most", earliest_ms(limit_ms), 3600000);                           \
-		expect_within(run, label ".stall_least", 0, latest_ms(limit_ms));                                  \
+		expect_within(played, label ".stall_most", earliest_ms(limit_ms), 3600000);                           \
+		expect_within(played, label ".stall_least", 0, latest_ms(limit_ms));                                  \
 	} while (0)
 
 /** The same for a wait in epoll. */
-#define expect_stalled_in_epoll_for(run, label, limit_ms)                                                          \
+#define expect_stalled_in_epoll_for(played, label, limit_ms)                                                       \
 	do {                                                                                                       \
-		expect_within(run, label ".stall_most", earliest_ms(limit_ms), 3600000);                           \
-		expect_within(run, label ".stall_least", 0, latest_in_epoll_ms(limit_ms));                         \
+		expect_within(played, label ".stall_most", earliest_ms(limit_ms), 3600000);                           \
+		expect_within(played, label ".stall_least", 0, latest_in_epoll_ms(limit_ms));                         \
 	} while (0)
 
 /** Fails unless the peer read exactly @p wanted bytes, all in their place. */

@@ -216,7 +216,15 @@ static void step_sock(struct step *step)
 	die("no kind %s", name);
 }
 
-/* connect PORT|unspec */
+static long usual_port;
+
+/* port PORT: where connect goes to that names none */
+static void step_port(struct step *step)
+{
+	usual_port = number_word(step, 0);
+}
+
+/* connect [PORT|unspec] */
 static void step_connect(struct step *step)
 {
 	struct slot *slot = slot_of(step);
@@ -224,7 +232,9 @@ static void step_connect(struct step *step)
 	socklen_t size = sizeof(struct sockaddr_in);
 	struct measured m;
 
-	if (strcmp(word(step, 0), "unspec") != 0)
+	if (!step->n_words)
+		size = loopback(&address, slot->family, (unsigned)usual_port);
+	else if (strcmp(word(step, 0), "unspec") != 0)
 		size = loopback(&address, slot->family, (unsigned)number_word(step, 0));
 	MEASURE(&m, connect(slot->fd, (struct sockaddr *)&address, size));
 	check_errno(&m);
@@ -652,7 +662,7 @@ static const struct known_step {
 	{ "sleep", step_sleep },       { "timer", step_timer },         { "jump", step_jump },
 	{ "join", step_join },         { "cancel", step_cancel },       { "interrupt", step_interrupt },
 	{ "exec", step_exec },         { "adopt", step_adopt },         { "exit", step_exit },
-	{ "early", step_early },
+	{ "early", step_early },       { "port", step_port },
 };
 
 static struct step *parse_step(char *text)
