@@ -216,7 +216,7 @@ long value_of(const struct run *run, const char *key)
 /* Whether the line that starts here has the same value in every run. */
 static bool is_repeatable(const char *line)
 {
-	static const char *const varying[] = { ".ms=", ".stall_least=", ".stall_most=", ".longest=", ".pid=" };
+	static const char *const varying[] = { "ms=", ".stall_least=", ".stall_most=", ".longest=", ".pid=" };
 	const char *equals = strchr(line, '=');
 
 	for (size_t i = 0; i < sizeof varying / sizeof *varying; i++) {

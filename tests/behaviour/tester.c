@@ -464,6 +464,16 @@ static void step_dup2(struct step *step)
 	over->fd = dup2(over->fd, fd);
 }
 
+/* fds: how many descriptors are open */
+static void step_fds(struct step *step)
+{
+	long count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += syscall(SYS_fcntl, fd, F_GETFD) >= 0;
+	report(step, "count", count);
+}
+
 /* watch: from now on measure stalls on this slot */
 static void step_watch(struct step *step)
 {
@@ -663,6 +673,7 @@ static const struct known_step {
 	{ "join", step_join },         { "cancel", step_cancel },       { "interrupt", step_interrupt },
 	{ "exec", step_exec },         { "adopt", step_adopt },         { "exit", step_exit },
 	{ "early", step_early },       { "port", step_port },
+	{ "fds", step_fds },
 };
 
 static struct step *parse_step(char *text)
