@@ -89,7 +89,8 @@ int socket_unread(int fd)
 	return libc.ioctl(fd, SIOCINQ, &bytes) == 0 ? bytes : 0;
 }
 
-/** Spread what progress is made of over 64 bits, so that two changes do not cancel each other. */
+/** Spread what progress is made of over 64 bits, one after the other, so that two changes do not cancel each other: an
+ * acknowledgement that closes the window moves one number up by what the other goes down. */
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
 	hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
@@ -106,7 +107,7 @@ bool socket_look(int fd, struct look *look)
 		.connecting = info.tcpi_state == STATE_SYN_SENT || info.tcpi_state == STATE_SYN_RECV,
 		.established = info.tcpi_state == STATE_ESTABLISHED || info.tcpi_state == STATE_CLOSE_WAIT,
 		.outstanding = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0,
-		.progress = mix(info.tcpi_bytes_acked, info.tcpi_snd_wnd),
+		.progress = mix(mix(0, info.tcpi_bytes_acked), info.tcpi_snd_wnd),
 		.last_ack_ns = info.tcpi_last_ack_recv * NS_PER_MS,
 		.window = info.tcpi_snd_wnd,
 		.segment = info.tcpi_snd_mss,

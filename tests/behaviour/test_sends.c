@@ -99,6 +99,24 @@ ParameterizedTest(struct call *call, sends, a_stall_with_nothing_accepted_is_eti
 	peer_finish(peer, 0);
 }
 
+/* It takes no more than a pipe holds. */
+Test(sends, splice, .timeout = 20)
+{
+	struct peer *stalls = peer_start(&never_reads);
+	struct peer *slow = peer_start(&(struct peer_script){ .rcvbuf_bytes = 100000, .chunk_bytes = 60000, .pause_ms = 15 });
+	struct run *run = play(&limited, "sock tcp4; connect %u; watch; sendall splice 30000000 chunk=60000",
+			       peer_port(stalls));
+
+	expect_clean(run);
+	expect(run, "sendall.errno", ETIMEDOUT);
+	expect_stalled_for(run, "sendall", SEND_MS);
+	run = play(&limited, "sock tcp4; connect %u; sendall splice 3000000 chunk=60000; close", peer_port(slow));
+	expect_clean(run);
+	expect(run, "sendall.ret", 3000000);
+	expect_peer_read(peer_finish(slow, 2000), 3000000);
+	peer_finish(stalls, 0);
+}
+
 /* As programs send: what is left of a short count once more, until an error comes. */
 Test(sends, sendall_ends_with_etimedout, .timeout = 20)
 {

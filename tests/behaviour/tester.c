@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -442,14 +443,28 @@ static void step_shutdown(struct step *step)
 	report(step, "ret", shutdown(slot_of(step)->fd, strcmp(word(step, 0), "wr") == 0 ? SHUT_WR : SHUT_RDWR));
 }
 
-/* dup SLOT: a duplicate into slot SLOT */
+/* A duplicate by the call of that name, on any number. */
+static int duplicate(int fd, const char *by)
+{
+	const int free_number = 200;
+
+	if (strcmp(by, "dup3") == 0)
+		return dup3(fd, free_number, O_CLOEXEC);
+	if (strcmp(by, "fcntl") == 0)
+		return fcntl(fd, F_DUPFD, free_number + 1);
+	if (strcmp(by, "fcntl64") == 0)
+		return fcntl64(fd, F_DUPFD_CLOEXEC, free_number + 2);
+	return dup(fd);
+}
+
+/* dup SLOT [by=dup|dup3|fcntl|fcntl64]: a duplicate into slot SLOT */
 static void step_dup(struct step *step)
 {
 	struct slot *copy = numbered_slot((int)number_word(step, 0));
 
 	*copy = *slot_of(step);
 	copy->watch = NULL;
-	copy->fd = dup(copy->fd);
+	copy->fd = duplicate(copy->fd, option(step, "by", "dup"));
 }
 
 /* dup2 SLOT: onto the number that slot SLOT has, whose socket is closed by that */
@@ -630,6 +645,22 @@ static void step_exec(struct step *step)
 	die("%s: %s", program, strerror(errno));
 }
 
+/* fork: the rest of the script is the child's; the parent ends as it does */
+static void step_fork(struct step *step)
+{
+	watch_stop(slot_of(step));
+	const pid_t child = fork();
+	int status = 0;
+
+	if (child < 0)
+		die("fork: %s", strerror(errno));
+	if (child == 0)
+		return;
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		die("the child ended with status 0x%x", (unsigned)status);
+	_exit(WEXITSTATUS(status));
+}
+
 /* adopt FD tcp4|tcp6: what was inherited over exec becomes the slot's */
 static void step_adopt(struct step *step)
 {
@@ -673,7 +704,7 @@ static const struct known_step {
 	{ "join", step_join },         { "cancel", step_cancel },       { "interrupt", step_interrupt },
 	{ "exec", step_exec },         { "adopt", step_adopt },         { "exit", step_exit },
 	{ "early", step_early },       { "port", step_port },
-	{ "fds", step_fds },
+	{ "fds", step_fds },           { "fork", step_fork },
 };
 
 static struct step *parse_step(char *text)

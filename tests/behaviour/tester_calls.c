@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,24 @@ static ssize_t by_sendfile_seek(struct outgoing *out)
 	return sent;
 }
 
+/* From a pipe, so no more than that takes. */
+static ssize_t by_splice(struct outgoing *out)
+{
+	const size_t most = 65536, size = out->size < most ? out->size : most;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) || syscall(SYS_write, ends[1], out->bytes, size) != (long)size)
+		die("pipe: %s", strerror(errno));
+	errno = ERRNO_UNTOUCHED;
+	ssize_t sent = splice(ends[0], NULL, out->fd, NULL, size, 0);
+	int error = errno;
+
+	close(ends[0]);
+	close(ends[1]);
+	errno = error;
+	return sent;
+}
+
 static const struct send_call {
 	const char *name;
 	ssize_t (*call)(struct outgoing *out);
@@ -197,6 +216,7 @@ static const struct send_call {
 	{ "sendfile", by_sendfile },
 	{ "sendfile64", by_sendfile64 },
 	{ "sendfile_seek", by_sendfile_seek },
+	{ "splice", by_splice },
 };
 
 static const struct flag {
@@ -299,21 +319,62 @@ void step_fill(struct step *step)
 	send_until(step, word(step, 0), MOST_BYTES / 2, CHUNK_BYTES);
 }
 
-/* stdio BYTES [on=fdopen|stdout]: through C stdio, whose own writes no library can wrap */
+/* By the printf of that name that goes to a descriptor; checked ones are found by name (see fortified()). */
+static int print_to(int fd, const char *by, const char *format, ...)
+{
+	int (*dprintf_chk)(int, int, const char *, ...) =
+		(int (*)(int, int, const char *, ...))dlsym(RTLD_DEFAULT, "__dprintf_chk");
+	int (*vdprintf_chk)(int, int, const char *, va_list) =
+		(int (*)(int, int, const char *, va_list))dlsym(RTLD_DEFAULT, "__vdprintf_chk");
+	va_list arguments;
+	int printed;
+
+	va_start(arguments, format);
+	const int width = va_arg(arguments, int);
+
+	va_end(arguments);
+	if (strcmp(by, "dprintf") == 0)
+		return dprintf(fd, "%*d", width, 0);
+	if (strcmp(by, "dprintf_chk") == 0)
+		return dprintf_chk(fd, 1, "%*d", width, 0);
+	va_start(arguments, format);
+	printed = strcmp(by, "vdprintf") == 0 ? vdprintf(fd, format, arguments) :
+						vdprintf_chk(fd, 1, format, arguments);
+	va_end(arguments);
+	return printed;
+}
+
+/* Once through a stream, flushed. */
+static ssize_t write_to(FILE *file, const void *bytes, size_t size)
+{
+	size_t written = fwrite(bytes, 1, size, file);
+
+	return fflush(file) ? -1 : (ssize_t)written;
+}
+
+/*
+ * stdio BYTES [on=fdopen|stdout|dprintf|vdprintf|dprintf_chk|vdprintf_chk]
+ *
+ * Through C stdio, whose own writes no library can wrap. The printfs send blanks.
+ */
 void step_stdio(struct step *step)
 {
 	struct slot *slot = slot_of(step);
 	const size_t bytes = (size_t)number_word(step, 0);
-	const bool on_stdout = strcmp(option(step, "on", "fdopen"), "stdout") == 0;
-	FILE *file = on_stdout ? stdout : fdopen(slot->fd, "w");
+	const char *on = option(step, "on", "fdopen");
 	struct measured m;
 
-	if (!file)
-		die("fdopen: %s", strerror(errno));
-	MEASURE(&m, fwrite(pattern_at(*slot->sent, bytes), 1, bytes, file));
-	if (fflush(file))
-		m.ret = -1;
-	m.end_us = now_us();
+	if (strcmp(on, "fdopen") == 0) {
+		FILE *file = fdopen(slot->fd, "w");
+
+		if (!file)
+			die("fdopen: %s", strerror(errno));
+		MEASURE(&m, write_to(file, pattern_at(*slot->sent, bytes), bytes));
+	} else if (strcmp(on, "stdout") == 0) {
+		MEASURE(&m, write_to(stdout, pattern_at(*slot->sent, bytes), bytes));
+	} else {
+		MEASURE(&m, print_to(slot->fd, on, "%*d", (int)bytes, 0));
+	}
 	report_measured(step, &m);
 }
 
