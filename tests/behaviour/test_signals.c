@@ -180,7 +180,7 @@ Test(signals, a_send_can_be_jumped_out_of, .timeout = 60)
 	for_each_call(call) {
 		struct peer *peer = peer_start(&never_reads);
 		struct run *run = play(&limited, "sock tcp4; connect %u; watch; " FILL "jump 200 send %s 60000; "
-						 "sendall @next %s 60000",
+						 "sendall @next %s 8000000",
 				       peer_port(peer), *call, *call);
 
 		expect_clean(run);

@@ -45,8 +45,9 @@ static bool take_sample(int fd, struct sample *sample)
 	socklen_t size = sizeof info;
 
 	memset(&info, 0, sizeof info);
-	if (syscall(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, &info, &size) ||
-	    syscall(SYS_ioctl, fd, SIOCOUTQ, &sample->outstanding))
+	/* In this order: a connection that is reset in between has nothing outstanding, and that is no progress. */
+	if (syscall(SYS_ioctl, fd, SIOCOUTQ, &sample->outstanding) ||
+	    syscall(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, &info, &size))
 		return false;
 	sample->acked = info.tcpi_bytes_acked;
 	sample->window = info.tcpi_snd_wnd;

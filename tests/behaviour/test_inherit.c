@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Rules 5 and 23: sockets that came by accept, fork, exec, dup and over standard descriptors.
+ */
+#include "harness.h"
+
+#define SEND_MS 600
+
+static const struct setting limited = { .send_ms = SEND_MS };
+static const struct peer_script never_reads = { .stop = PEER_STALLS };
+
+Test(inherit, accepted_sockets_are_limited, .timeout = 20)
+{
+	static const char *const calls[] = { "accept", "accept4" };
+
+	for (int i = 0; i < 4; i++) {
+		/* An event loop's listener does not block, what it accepts does. */
+		struct run *run = play(&limited, "sock %s; listen; nonblock %d; client; sleep 50; accept %s 1; watch #1; "
+						 "sendall #1 send 30000000",
+				       i < 2 ? "tcp4" : "tcp6", i % 2, calls[i % 2]);
+
+		expect_clean(run);
+		expect(run, "sendall.errno", ETIMEDOUT);
+		expect_stalled_for(run, "sendall", SEND_MS);
+	}
+}
+
+Test(inherit, a_listener_over_exec, .timeout = 20)
+{
+	struct run *run = play(&(struct setting){ 0 },
+			       "sock tcp4; listen; exec 5 send=600ms; adopt 5 tcp4; client; accept accept 1; watch #1; "
+			       "sendall #1 send 30000000");
+
+	expect_clean(run);
+	expect(run, "sendall.errno", ETIMEDOUT);
+	expect_stalled_for(run, "sendall", SEND_MS);
+}
+
+Test(inherit, a_connection_over_exec, .timeout = 20)
+{
+	/* From no limit, and from others, to ours. */
+	static const struct setting before[] = { { 0 }, { .send_ms = 60000 }, { .send_ms = 100 } };
+
+	for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+		struct peer *peer = peer_start(&never_reads);
+		struct run *run = play(&before[i], "sock tcp4; connect %u; exec 5 send=600ms; adopt 5 tcp4; watch; "
+						   "sendall send 30000000",
+				       peer_port(peer));
+
+		expect_clean(run);
+		expect(run, "sendall.errno", ETIMEDOUT);
+		expect_stalled_for(run, "sendall", SEND_MS);
+		peer_finish(peer, 0);
+	}
+}
+
+/* The limit that the program before had is not kept: a slow peer is fine. */
+Test(inherit, an_old_limit_does_not_outlive_exec, .timeout = 20)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 1200 });
+	struct run *run = play(&(struct setting){ .send_ms = 200 }, "sock tcp4; connect %u; exec 5 send=off; adopt 5 tcp4; "
+								   "sendall send 3000000; close",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "sendall.ret", 3000000);
+	expect_peer_read(peer_finish(peer, 2000), 3000000);
+}
+
+/* Nobody before us can have learned that it is connected. */
+Test(inherit, a_connect_deadline_does_not_outlive_exec, .timeout = 20)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 1500 });
+	struct run *run = play(&(struct setting){ .connect_ms = 400, .send_ms = 10000 },
+			       "sock tcp4; nonblock 1; connect %u; sleep 100; rawopt @before user_timeout; exec 5; adopt 5 tcp4; "
+			       "rawopt user_timeout; upload poll send 3000000; close",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect_within(run, "before.value", 1, 10000);
+	expect(run, "rawopt.value", 0);
+	expect(run, "upload.ret", 3000000);
+	expect_peer_read(peer_finish(peer, 2000), 3000000);
+}
+
+/* inetd's way: the connection is standard input and output. */
+Test(inherit, standard_output_over_exec, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ 0 },
+			       "sock tcp4; connect %u; exec 1 send=600ms; adopt 1 tcp4; watch; sendall write 30000000",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "sendall.errno", ETIMEDOUT);
+	expect_stalled_for(run, "sendall", SEND_MS);
+	peer_finish(peer, 0);
+}
+
+Test(inherit, a_slow_peer_of_standard_output, .timeout = 20)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 60000, .chunk_bytes = 20000, .pause_ms = 20 });
+	struct run *run = play(&(struct setting){ 0 },
+			       "sock tcp4; setopt sndbuf 60000; connect %u; exec 1 send=600ms; adopt 1 tcp4; watch; "
+			       "send write 2000000; close",
+			       peer_port(peer));
+
+	expect_clean(run);
+	need_gaps_below(run, SEND_MS);
+	expect(run, "send.ret", 2000000);
+	expect_peer_read(peer_finish(peer, 2000), 2000000);
+}
+
+Test(inherit, a_childs_sends, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&limited, "sock tcp4; connect %u; fork; watch; sendall send 30000000", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "sendall.errno", ETIMEDOUT);
+	expect_stalled_for(run, "sendall", SEND_MS);
+	peer_finish(peer, 0);
+}
+
+/* The program that accepts may have set a limit for all connections on its listener: it is the program's. */
+Test(inherit, own_sndtimeo_of_a_listener, .timeout = 20)
+{
+	struct run *run = play(&limited, "sock tcp4; setopt sndtimeo 3000; listen; rawopt sndtimeo; client; accept accept 1; "
+					 "rawopt @accepted #1 sndtimeo");
+
+	expect_clean(run);
+	expect_within(run, "rawopt.value", 2990, 3010);
+	expect_within(run, "accepted.value", 2990, 3010);
+}
+
+/* By every way to a second number; the verdict is the socket's, so the other one sees it, too. */
+Test(inherit, duplicates, .timeout = 30)
+{
+	static const char *const ways[] = { "dup", "dup3", "fcntl", "fcntl64" };
+
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		struct peer *peer = peer_start(&never_reads);
+		struct run *run = play(&limited,
+				       "sock tcp4; connect %u; watch; dup 5 by=%s; sendall #5 send 30000000; send @first send 10; "
+				       "close; send #5 send 10; recv #5 recv 10; close #5",
+				       peer_port(peer), ways[i]);
+
+		expect_clean(run);
+		expect(run, "sendall.errno", ETIMEDOUT);
+		expect_within(run, "sendall.ms", 0, latest_ms(SEND_MS) + 500);
+		expect(run, "first.errno", ETIMEDOUT);
+		expect(run, "send.errno", ETIMEDOUT);
+		expect(run, "recv.errno", ETIMEDOUT);
+		peer_finish(peer, 0);
+	}
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Rules 2 and 3: many threads, and descriptors that are closed or taken over while another thread waits.
+ */
+#include "harness.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SEND_MS 600
+
+/* Once more after a moment, because the kernel still moves bytes from one end to the other, and grows its buffers. */
+#define FILL "fill send flags=dontwait; sleep 100; fill @full send flags=dontwait; "
+
+static const struct setting limited = { .send_ms = SEND_MS };
+static const struct peer_script never_reads = { .stop = PEER_STALLS };
+
+/* Slots 1 to 16 are connections to one listener in slot 40; each thread has its own. */
+Test(threads, many_with_a_socket_each, .timeout = 20)
+{
+	char script[4096] = "sock #40 tcp4; listen #40; ";
+	size_t length = strlen(script);
+
+	for (int i = 1; i <= 16; i++)
+		length += (size_t)snprintf(script + length, sizeof script - length,
+					   "client #40; accept #40 accept %d; &sendall @s%d #%d send 8000000; ", i, i, i);
+	for (int i = 1; i <= 16; i++)
+		length += (size_t)snprintf(script + length, sizeof script - length, "join s%d; ", i);
+	struct run *run = play(&limited, "%s", script);
+
+	expect_clean(run);
+	for (int i = 1; i <= 16; i++) {
+		char key[32];
+
+		snprintf(key, sizeof key, "s%d.errno", i);
+		expect(run, key, ETIMEDOUT);
+		snprintf(key, sizeof key, "s%d.ms", i);
+		expect_within(run, key, earliest_ms(SEND_MS), latest_ms(SEND_MS) + 1000);
+	}
+}
+
+Test(threads, two_on_one_stalled_socket, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&limited, "sock tcp4; connect %u; watch; " FILL "&sendall @a send 200000; &sendall @b write 200000; "
+					 "join a; join b",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "a.errno", ETIMEDOUT);
+	expect(run, "b.errno", ETIMEDOUT);
+	expect_within(run, "a.stall_least", 0, latest_ms(SEND_MS));
+	expect_within(run, "b.stall_least", 0, latest_ms(SEND_MS));
+	peer_finish(peer, 0);
+}
+
+/* One thread reads while another's send stalls: both end. */
+Test(threads, a_reader_beside_a_stalled_sender, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&limited, "sock tcp4; connect %u; watch; &recv recv 10; sendall send 30000000; join recv",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "recv.ret", -1);
+	expect(run, "recv.errno", ETIMEDOUT);
+	expect(run, "sendall.errno", ETIMEDOUT);
+	peer_finish(peer, 0);
+}
+
+/* The number goes to a healthy connection while a thread waits on the old one: no byte of the old send gets there, and
+ * nothing is refused on it. */
+Test(threads, a_number_taken_over_during_a_send, .timeout = 40)
+{
+	static const char *const calls[] = { "send", "write", "writev", "sendfile", "splice" };
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		struct peer *stalls = peer_start(&never_reads), *healthy = peer_start(&(struct peer_script){ 0 });
+		struct run *run = play(&limited,
+				       "sock tcp4; connect %u; " FILL "&sendall @old %s 60000; sleep 200; close; sock #1 tcp4; "
+				       "connect @new #1 %u; send #1 send 1000; sleep 900; send @late #1 send 1000; close #1; "
+				       "exit 0",
+				       peer_port(stalls), calls[i], peer_port(healthy));
+
+		expect_clean(run);
+		expect(run, "new.ret", 0);
+		expect(run, "send.ret", 1000);
+		expect(run, "late.ret", 1000);
+		expect_peer_read(peer_finish(healthy, 2000), 2000);
+		peer_finish(stalls, 0);
+	}
+}
+
+Test(threads, a_number_taken_over_by_dup2_during_a_send, .timeout = 20)
+{
+	struct peer *stalls = peer_start(&never_reads), *healthy = peer_start(&(struct peer_script){ 0 });
+	struct run *run = play(&limited, "sock tcp4; connect %u; " FILL "sock #1 tcp4; connect @new #1 %u; &sendall @old send 60000; "
+					 "sleep 200; dup2 #1 0; close #1; send send 1000; sleep 900; send @late send 1000; exit 0",
+			       peer_port(stalls), peer_port(healthy));
+
+	expect_clean(run);
+	expect(run, "send.ret", 1000);
+	expect(run, "late.ret", 1000);
+	expect_peer_read(peer_finish(healthy, 2000), 2000);
+	peer_finish(stalls, 0);
+}
+
+/* After a verdict the number is anybody's. */
+Test(threads, a_number_reused_after_a_verdict, .timeout = 20)
+{
+	struct peer *stalls = peer_start(&never_reads);
+	struct peer *slow = peer_start(&(struct peer_script){ .rcvbuf_bytes = 100000, .chunk_bytes = 60000, .pause_ms = 15 });
+	struct run *run = play(&limited, "sock tcp4; connect %u; sendall @first send 30000000; close; sock tcp4; connect @new %u; "
+					 "send send 3000000; recv recv_dontwait 10; close",
+			       peer_port(stalls), peer_port(slow));
+
+	expect_clean(run);
+	expect(run, "first.errno", ETIMEDOUT);
+	expect(run, "new.ret", 0);
+	expect(run, "send.ret", 3000000);
+	expect(run, "recv.errno", EAGAIN);
+	expect_peer_read(peer_finish(slow, 2000), 3000000);
+	peer_finish(stalls, 0);
+}
