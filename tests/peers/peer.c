@@ -37,6 +37,7 @@ struct peer {
 	int64_t next_read_ms;
 	int64_t next_talk_ms;
 	size_t chunk_left;
+	bool was_reset;
 	pthread_t thread;
 };
 
@@ -150,10 +151,10 @@ static bool read_some(struct peer *peer, int fd)
 	}
 	if (count < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
-	if (count == 0)
-		peer->report.end = PEER_SAW_EOF;
+	if (peer->was_reset || (count < 0 && errno == ECONNRESET))
+		peer->report.end = PEER_SAW_RESET;
 	else
-		peer->report.end = errno == ECONNRESET ? PEER_SAW_RESET : PEER_SAW_OTHER;
+		peer->report.end = count == 0 ? PEER_SAW_EOF : PEER_SAW_OTHER;
 	return false;
 }
 
@@ -188,8 +189,9 @@ static void talk(struct peer *peer, int fd)
 {
 	if (!peer->script.talk_ms || now_ms() < peer->next_talk_ms)
 		return;
-	/* Whether anybody listens is not this peer's affair. */
-	(void)!send(fd, ".", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* The kernel tells of a reset once: then the next read looks like a clean end. */
+	if (send(fd, ".", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == ECONNRESET)
+		peer->was_reset = true;
 	peer->next_talk_ms = now_ms() + peer->script.talk_ms;
 }
 
