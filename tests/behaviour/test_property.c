@@ -8,60 +8,14 @@
 #include "harness.h"
 
 #include <criterion/parameterized.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "random.h"
 
 /* Groups play their runs one after the other, and side by side. */
 #define GROUPS 10
 #define RUNS 100
-
-static uint64_t state;
-
-/* Returns a number below @p limit (xorshift64*: the same everywhere). */
-static unsigned below(unsigned limit)
-{
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return (unsigned)((state * UINT64_C(2685821657736338717)) >> 33) % limit;
-}
-
-static bool one_in(unsigned n)
-{
-	return below(n) == 0;
-}
-
-#define ONE_OF(list) (list)[below(sizeof(list) / sizeof *(list))]
-
-/* A script as it grows. */
-struct script {
-	char text[4096];
-	size_t length;
-};
-
-static void add(struct script *script, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct script *script, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	script->length += (size_t)vsnprintf(script->text + script->length, sizeof script->text - script->length, format,
-					    arguments);
-	va_end(arguments);
-	cr_assert(script->length < sizeof script->text);
-}
-
-static const char *random_call(void)
-{
-	static const char *const calls[] = { "send",     "sendto",     "sendmsg",       "sendmmsg", "write", "writev",
-					     "sendfile", "sendfile64", "sendfile_seek", "splice" };
-
-	return ONE_OF(calls);
-}
 
 static unsigned random_size(void)
 {
@@ -83,21 +37,21 @@ static void add_step(struct script *script)
 
 	switch (below(7)) {
 	case 0:
-		add(script, "send %s %u", random_call(), random_size());
+		add(script, "send %s %u", random_send(), random_size());
 		add_shape(script);
 		break;
 	case 1:
 	case 2:
-		add(script, "sendall %s %u chunk=%u", random_call(), random_size(), 1000 + below(300000));
+		add(script, "sendall %s %u chunk=%u", random_send(), random_size(), 1000 + below(300000));
 		add_shape(script);
 		break;
 	case 3:
-		add(script, "upload %s %s %u events=%s tick=%d chunk=%u max=4000", ONE_OF(waits), random_call(), random_size(),
+		add(script, "upload %s %s %u events=%s tick=%d chunk=%u max=4000", ONE_OF(waits), random_send(), random_size(),
 		    ONE_OF(events), one_in(2) ? -1 : 1 + (int)below(300), 1000 + below(300000));
 		add_shape(script);
 		break;
 	case 4:
-		add(script, "sync %s %u %u wait=%s", random_call(), random_size(), 1000 + below(3000), ONE_OF(alone));
+		add(script, "sync %s %u %u wait=%s", random_send(), random_size(), 1000 + below(3000), ONE_OF(alone));
 		add_shape(script);
 		break;
 	case 5:
@@ -139,8 +93,7 @@ static void play_one(uint64_t seed)
 {
 	struct script script = { .length = 0 };
 
-	/* Neighbours must not begin alike. */
-	state = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	random_start(seed);
 	const struct peer_script peer_script = random_peer();
 	struct peer *peer = peer_start(&peer_script);
 
@@ -198,15 +151,5 @@ ParameterizedTestParameters(property, what_is_counted_is_what_arrives)
 
 ParameterizedTest(int *group, property, what_is_counted_is_what_arrives, .timeout = 7200)
 {
-	const char *one = getenv("SNDTIMEO_TEST_SEED"), *given = getenv("SNDTIMEO_TEST_RUNS");
-	const unsigned runs = given && *given ? (unsigned)atoi(given) : RUNS;
-	const uint64_t first = (uint64_t)time(NULL) * 100000;
-
-	if (one && *one) {
-		if (*group == 0)
-			play_one(strtoull(one, NULL, 10));
-		return;
-	}
-	for (unsigned i = (unsigned)*group; i < runs; i += GROUPS)
-		play_one(first + i);
+	random_play(*group, GROUPS, RUNS, play_one);
 }

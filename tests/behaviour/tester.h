@@ -81,6 +81,8 @@ long number_option(const struct step *step, const char *key, long otherwise);
 void report(const struct step *step, const char *key, long value);
 /** Print ret, errno, ms and, on a watched slot, for how long it had been stalled when the call ended. */
 void report_measured(const struct step *step, const struct measured *m);
+/** @return @p fd under a number that no script's own descriptors get: what a script closes is never the tester's. */
+int out_of_the_way(int fd);
 /** Complain (once per line of output) if a successful call touched errno. */
 void check_errno(const struct measured *m);
 socklen_t loopback(struct sockaddr_storage *address, int family, unsigned port);

@@ -38,7 +38,7 @@ static unsigned char *pattern_at(uint64_t offset, size_t size)
 		die("more than %ld bytes on one connection", MOST_BYTES);
 	pthread_mutex_lock(&pattern_mutex);
 	if (pattern_fd < 0) {
-		pattern_fd = (int)syscall(SYS_memfd_create, "pattern", MFD_CLOEXEC);
+		pattern_fd = out_of_the_way((int)syscall(SYS_memfd_create, "pattern", MFD_CLOEXEC));
 		if (pattern_fd < 0 || ftruncate(pattern_fd, MOST_BYTES))
 			die("memfd: %s", strerror(errno));
 		pattern = mmap(NULL, MOST_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, pattern_fd, 0);

@@ -52,8 +52,12 @@ static int silent_pipe(void)
 {
 	static int ends[2] = { -1, -1 };
 
-	if (ends[0] < 0 && pipe2(ends, O_CLOEXEC))
+	if (ends[0] >= 0)
+		return ends[0];
+	if (pipe2(ends, O_CLOEXEC))
 		die("pipe: %s", strerror(errno));
+	ends[0] = out_of_the_way(ends[0]);
+	ends[1] = out_of_the_way(ends[1]);
 	return ends[0];
 }
 
@@ -177,7 +181,7 @@ static int epoll_instance(void)
 	static int instance = -1;
 
 	if (instance < 0)
-		instance = epoll_create1(EPOLL_CLOEXEC);
+		instance = out_of_the_way(epoll_create1(EPOLL_CLOEXEC));
 	return instance;
 }
 
