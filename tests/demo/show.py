@@ -3,8 +3,14 @@
 import math
 import shutil
 import sys
+import textwrap
 
-CELL = 34
+CELL = 35
+WRONG = 'NOT as expected'
+ROW = f'{{:17}} {{:{CELL}}} {{:{CELL}}} {{}}'
+# Fits the 80 columns of a terminal that nobody has resized.
+ROW_ON_TWO_LINES = f'{{:17}} bare   {{}}\n{17 * " "} under  {{:{CELL}}} {{}}'
+LONGEST_LINE = 120
 
 
 def words(outcome, clock):
@@ -46,28 +52,25 @@ def explain(scene, bare, under):
 
 class Table:
     """For people. In a terminal that is large enough, each row is filled in when it is known; elsewhere the rows come
-    out in order, each as soon as it and those before it are known."""
+    out in order, each as soon as it and those before it are known. In a narrow terminal a row takes two lines."""
 
     def __init__(self, scenes):
         self.scenes = scenes
         self.results = {}
         self.next_row = 0
         size = shutil.get_terminal_size()
-        self.redraws = sys.stdout.isatty() and size.lines > self.height() + 2 and size.columns > len(self.heading())
+        terminal = sys.stdout.isatty()
+        self.width = min(size.columns, LONGEST_LINE) if terminal else LONGEST_LINE
+        self.narrow = self.width < len(ROW.format('', '', '', WRONG))
+        self.redraws = terminal and not self.narrow and size.lines > self.height() + 2
 
     def height(self):
         return len(self.scenes) + len({scene.peer for scene in self.scenes})
 
-    def heading(self):
-        return self.line('  over  timeout', 'bare', 'under sndtimeo', 'NOT as expected').rstrip()
-
-    @staticmethod
-    def line(what, bare, under, how):
-        return '%-18s %-*s %-*s %s' % (what, CELL, bare, CELL, under, how)
-
     def start(self, introduction):
-        print(introduction + '\n')
-        print(self.line('  over  timeout', 'bare', 'under sndtimeo', 'verdict'))
+        print(textwrap.fill(introduction, self.width) + '\n')
+        if not self.narrow:
+            print(ROW.format('  over  timeout', 'bare', 'under sndtimeo', 'verdict'))
         if self.redraws:
             self.draw(range(len(self.scenes)))
 
@@ -86,18 +89,21 @@ class Table:
 
     def draw(self, rows):
         clear = '\x1b[K' if self.redraws else ''
+        form = ROW_ON_TWO_LINES if self.narrow else ROW
         for row in rows:
             scene = self.scenes[row]
             if row == 0 or self.scenes[row - 1].peer != scene.peer:
                 print(scene.peer + clear)
             text = self.results.get(row, ('...', '...', ''))
-            print(self.line('  %-5s %s' % (scene.protocol, scene.timeout), *text) + clear)
+            line = form.format('  %-5s %s' % (scene.protocol, scene.timeout), *text).rstrip()
+            # A line that wraps would take a place that nobody counted.
+            print((line[:self.width] if self.redraws else line) + clear)
         sys.stdout.flush()
 
     def played(self, index, bare, under):
         scene = self.scenes[index]
         self.finished(index, (words(bare, scene.bare.clock), words(under, scene.under.clock),
-                              'as expected' if verdict(scene, bare, under) else 'NOT as expected'))
+                              'as expected' if verdict(scene, bare, under) else WRONG))
 
     def skipped(self, index, reason):
         self.finished(index, ('-', '-', 'skipped: ' + reason))
@@ -118,7 +124,7 @@ class Tap:
 
     def start(self, introduction):
         print('1..%d' % len(self.scenes))
-        for line in introduction.splitlines():
+        for line in textwrap.wrap(introduction, LONGEST_LINE):
             print('# ' + line)
         sys.stdout.flush()
 
