@@ -41,7 +41,7 @@ class Outcome:
 
     def seconds(self, clock):
         """From a moment to the client's end: 'began', the call of post(); 'accepted', the peer has the connection and
-        has shaken hands; 'progress', the receive queue of a peer that never reads last grew."""
+        has shaken hands; 'progress', the kernel of a peer that never reads last took data."""
         ended = self.client.get('ended')
         start = self.client.get('began') if clock == 'began' else self.peer.get(clock)
         return float('nan') if ended is None or start is None else ended - start
@@ -106,13 +106,14 @@ class Player:
 
     async def play_near(self, scene, under, gate, stderr):
         outcome = Outcome()
-        async with running(*self.peer_command(scene), last_signal=signal.SIGTERM, stderr=stderr) as peer:
+        async with running(*self.peer_command(scene), last_signal=signal.SIGTERM, env=self.environment(),
+                           stderr=stderr) as peer:
             async with contextlib.AsyncExitStack() as client_life:
                 async with gate:
                     port = lines(await peer.stdout.readline())['port']
                     url = '%s://127.0.0.1:%d/' % (scene.protocol, port)
                     client = await client_life.enter_async_context(
-                        running(*self.client_command(scene, under, url), env=self.environment(under), stderr=stderr))
+                        running(*self.client_command(scene, under, url), env=self.environment(), stderr=stderr))
                     outcome.client = lines(await client.stdout.readline())
                 await self.wait(scene, under, client, outcome)
             end(peer, signal.SIGTERM)
@@ -125,7 +126,7 @@ class Player:
         far_peer = *self.peer_command(scene), '--address', FAR_ADDRESS, '--port', str(FAR_PORT)
         commands = shlex.join(self.client_command(scene, under, url)), shlex.join(far_peer)
         async with gate, running(*PYTHON, DELAYLINE, *commands, last_signal=signal.SIGTERM,
-                                 env=self.environment(under), stderr=stderr) as link:
+                                 env=self.environment(), stderr=stderr) as link:
             await self.wait(scene, under, link, outcome)
         outcome.peer = outcome.client
         return outcome
@@ -146,12 +147,10 @@ class Player:
         launcher = self.launcher if under else ()
         return *launcher, *PYTHON, CLIENT, url, self.files[scene.size][0], str(scene.timeout), *idle
 
-    def environment(self, under):
+    def environment(self):
         """Ours, less what would lead a client elsewhere or set limits that are not the scene's."""
         kept = {name: value for name, value in os.environ.items()
-                if not name.lower().endswith('_proxy') and not name.startswith('SNDTIMEO_')}
-        if not under:
-            kept.pop('LD_PRELOAD', None)
+                if not name.lower().endswith('_proxy') and not name.startswith('SNDTIMEO_') and name != 'LD_PRELOAD'}
         if self.certificate:
             kept['REQUESTS_CA_BUNDLE'] = self.certificate
         return kept
