@@ -30,6 +30,13 @@ def requests_version():
     return found.stdout.strip()
 
 
+def why_not_at_all(requests):
+    """Why nothing can be played here; nothing if something can."""
+    if not hasattr(asyncio, 'TaskGroup'):
+        return 'Python %s is too old, 3.11 is needed' % sys.version.split()[0]
+    return '' if requests else '%s has no requests (Debian, Ubuntu: python3-requests)' % sys.executable
+
+
 def make_certificate(folder):
     """A self-signed certificate for 127.0.0.1 and its key, in one file; nothing without openssl."""
     if not shutil.which('openssl'):
@@ -71,15 +78,12 @@ def largest_send_buffer():
 class Obstacles:
     """Why a scene cannot be played on this machine; nothing if it can."""
 
-    def __init__(self, requests, certificate):
-        self.requests = requests
+    def __init__(self, certificate):
         self.certificate = certificate
         self.link = why_no_link()
         self.send_buffer = largest_send_buffer()
 
     def of(self, scene):
-        if not self.requests:
-            return 'python3-requests is not installed'
         if scene.tls and not self.certificate:
             return 'openssl is not installed'
         if scene.far:
@@ -127,9 +131,9 @@ def skip_impossible(table, obstacles, display):
 def introduce(numbers, launcher, requests):
     return f"""\
 Uploads with requests.post(url, files={{'file': f}}, timeout=...), bare and under `{' '.join(launcher)}`,
-with Python {sys.version.split()[0]}, {requests or 'no requests'}, all as the system ships them, to peers on this machine.
+with Python {sys.version.split()[0]}, {requests}, all as the system ships them, to peers on this machine.
 "hangs": still waiting after {numbers.hangs:g} s, then stopped. Seconds count from the call of post(), or if it fails while
-sending: bare from the peer's accept, under sndtimeo from the peer's last progress (its receive queue last grew)."""
+sending: bare from the peer's accept, under sndtimeo from the peer's last progress (its kernel last took data)."""
 
 
 def first_words(results):
@@ -149,16 +153,15 @@ def conclude(table, results, display, seconds):
     return 1 if wrong else 0
 
 
-def play(options, folder):
+def play(options, requests, folder):
     began = time.monotonic()
     numbers = scenes.QUICK if options.quick else scenes.FULL
     table = scenes.table(numbers)
     display = (Tap if options.tap else Table)(table)
     launcher = ['sndtimeo', '-c', '%g' % numbers.connect_deadline, '-s', '%g' % numbers.send_timeout, '--']
-    requests = requests_version()
     certificate = make_certificate(folder)
     display.start(introduce(numbers, launcher, requests))
-    rows = skip_impossible(table, Obstacles(requests, certificate), display)
+    rows = skip_impossible(table, Obstacles(certificate), display)
     files = make_files(folder, {table[row].size for row in rows})
     player = Player([os.path.join(options.build, launcher[0]), *launcher[1:]], certificate, files, folder)
     results = asyncio.run(play_all(table, rows, player, display))
@@ -179,8 +182,15 @@ def parse_options():
 
 def main():
     options = parse_options()
-    with tempfile.TemporaryDirectory(prefix='demo.', dir=options.build) as folder:
-        return play(options, folder)
+    requests = requests_version()
+    reason = why_not_at_all(requests)
+    if reason:
+        print('1..0 # SKIP ' + reason if options.tap else 'The demo cannot be played: ' + reason)
+        return 0 if options.tap else 2
+    # The build folder may be somebody else's.
+    where = options.build if os.access(options.build, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix='demo.', dir=where) as folder:
+        return play(options, requests, folder)
 
 
 if __name__ == '__main__':
