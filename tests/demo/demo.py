@@ -131,7 +131,7 @@ def skip_impossible(table, obstacles, display):
 def introduce(numbers, launcher, requests):
     return f"""\
 Uploads with requests.post(url, files={{'file': f}}, timeout=...), bare and under `{' '.join(launcher)}`,
-with Python {sys.version.split()[0]}, {requests}, all as the system ships them, to peers on this machine.
+with Python {sys.version.split()[0]}, {requests}, all of them unmodified, to peers on this machine.
 "hangs": still waiting after {numbers.hangs:g} s, then stopped. Seconds count from the call of post(), or if it fails while
 sending: bare from the peer's accept, under sndtimeo from the peer's last progress (its kernel last took data)."""
 
