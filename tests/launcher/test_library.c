@@ -111,6 +111,9 @@ Test(library, build_tree_is_known_by_any_name_and_from_anywhere)
 Test(library, is_loaded)
 {
 	struct outcome outcome = run(&(struct invocation){0}, ARGUMENTS("cat", "/proc/self/maps"));
+	/* The kernel knows it without symbolic links. */
+	char *library = realpath(needed("SNDTIMEO_TEST_LIBRARY"), NULL);
 
-	cr_expect(strstr(outcome.out, needed("SNDTIMEO_TEST_LIBRARY")), "%s", outcome.out);
+	cr_assert(library);
+	cr_expect(strstr(outcome.out, library), "%s", outcome.out);
 }
