@@ -4,6 +4,7 @@
  */
 #include "start.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
@@ -90,8 +91,13 @@ void start(void)
 		arm_inherited();
 }
 
+/* A program without libc has nothing to limit, and us nothing to run with. */
+#pragma weak dlsym
+
 __attribute__((constructor)) static void construct(void)
 {
+	if (!dlsym)
+		return;
 	const int before = errno;
 	start();
 	errno = before;
