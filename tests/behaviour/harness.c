@@ -172,6 +172,7 @@ struct run *play(const struct setting *setting, const char *format, ...)
 	int64_t until_ms = now_ms() + (setting->watchdog_ms ? setting->watchdog_ms : WATCHDOG_MS);
 	pid_t pid = start(setting, script, results[1], errors[1]);
 
+	run->script = script;
 	close(results[1]);
 	close(errors[1]);
 	struct gathered both[] = { { .fd = results[0], .text = strdup("") }, { .fd = errors[0], .text = strdup("") } };

@@ -44,6 +44,7 @@ struct setting {
 struct run {
 	bool hung;          /**< the watchdog killed it */
 	int status;         /**< as wait(2) has it */
+	char *script;       /**< for the messages: one test may play many */
 	char *transcript;   /**< the key=value lines, in order */
 	char *errors;       /**< what it wrote to its standard error */
 };
@@ -72,9 +73,9 @@ const char *needed(const char *name);
 #define expect_clean(played)                                                                                          \
 	do {                                                                                                       \
 		const struct run *run_ = (played);                                                                 \
-		cr_assert(!run_->hung, "the tester hung\n%s%s", run_->transcript, run_->errors);                   \
-		cr_assert(run_->status == 0, "the tester ended with status 0x%x\n%s%s", (unsigned)run_->status,    \
-			  run_->transcript, run_->errors);                                                         \
+		cr_assert(!run_->hung, "the tester hung\n%s\n%s%s", run_->script, run_->transcript, run_->errors); \
+		cr_assert(run_->status == 0, "the tester ended with status 0x%x\n%s\n%s%s",                       \
+			  (unsigned)run_->status, run_->script, run_->transcript, run_->errors);                   \
 		cr_assert(!has_value(run_, "errno_touched"), "errno was touched on success\n%s",                   \
 			  run_->transcript);                                                                       \
 		cr_assert(!has_value(run_, "sendfile.offset_wrong"), "wrong file offset\n%s", run_->transcript);  \
@@ -89,8 +90,8 @@ const char *needed(const char *name);
 	do {                                                                                                       \
 		const struct run *run_ = (played);                                                                 \
 		const long value_ = value_of(run_, key), least_ = (least), most_ = (most);                         \
-		cr_assert(value_ >= least_ && value_ <= most_, "%s is %ld, not in [%ld, %ld]\n%s%s", key, value_,  \
-			  least_, most_, run_->transcript, run_->errors);                                          \
+		cr_assert(value_ >= least_ && value_ <= most_, "%s is %ld, not in [%ld, %ld]\n%s\n%s%s", key,     \
+			  value_, least_, most_, run_->script, run_->transcript, run_->errors);                    \
 	} while (0)
 
 /** Fails unless the time under @p key is the limit, within the tolerance. */
