@@ -155,6 +155,7 @@ struct survey {
 	bool established;    /**< a connection that counts under a send timeout */
 	bool connecting;     /**< one of ours that still connects */
 	bool verdict;        /**< one has stalled for too long, and was ended */
+	bool fresh;          /**< ... by this look */
 	int64_t wait_ns;     /**< until the next look */
 	int64_t connect_ns;  /**< until the first connect deadline */
 };
@@ -177,9 +178,11 @@ static struct survey survey(const struct wait *w, int64_t now_ns, int64_t looked
 				found.connect_ns = connect_ns;
 			continue;
 		}
-		if (left_ns <= 0 && !socket_writable(fd)) {
-			stall_end(&s, now_ns, 0, 0, false);
+		if (memory_has(s.memory, MEMORY_ENDED) && socket_ended(fd))
 			found.verdict = true;
+		else if (left_ns <= 0 && !socket_writable(fd)) {
+			stall_end(&s, now_ns, 0, 0, false);
+			found.verdict = found.fresh = true;
 		}
 		found.established = true;
 		if (found.wait_ns > stall_slice_ns(&s))
@@ -204,7 +207,8 @@ static int wait_in_slices(struct wait *w, int64_t timeout_ns, const sigset_t *ma
 		nfds_t position = 0;
 		const int first = next_writer(w, &position);
 		looked_ns = now_ns;
-		if (found.verdict && w->alone && finite)
+		/* Once: with input unread the socket stays as it is, and who waits again would wait for ever. */
+		if (found.verdict && w->alone && finite && (found.fresh || tell(first)))
 			return report_nothing(w);
 		if (found.verdict)
 			return learned(w, ask(w, 0, mask));
