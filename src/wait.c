@@ -253,8 +253,13 @@ static int wait_limited(struct wait *w, int64_t timeout_ns)
 	} else if (ready > 0 && w->alone && timeout_ns > 0) {
 		note_writer(first);
 		ready = timeout_ns != NEVER_NS && tell(first) ? report_nothing(w) : learned(w, ready);
-	} else
+	} else {
+		/* A program that has been refused and asks with no wait alone, again and again, would never hear of it. */
+		const int64_t now_ns = ready == 0 && atomic_load(&watched) ? clock_now_ns() : 0;
+		if (now_ns && survey(w, now_ns, now_ns).verdict)
+			ready = ask(w, 0, w->mask);
 		ready = learned(w, ready);
+	}
 	if (ready >= 0)
 		errno = before;
 	return ready;
