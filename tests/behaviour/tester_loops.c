@@ -48,8 +48,9 @@ static bool send_some(struct progress *progress, const char *call, struct slot *
 		progress->longest_us = m.end_us - m.start_us;
 	if (m.ret > 0)
 		progress->all.ret += m.ret;
+	/* Where it began: a synchronous writer's send comes back long after it was refused. */
 	if (m.ret < (long)size && !progress->refused_us)
-		progress->refused_us = m.end_us;
+		progress->refused_us = m.start_us;
 	if (m.ret >= 0 || m.error == EAGAIN)
 		return true;
 	progress->all.error = m.error;
