@@ -208,7 +208,7 @@ static int wait_in_slices(struct wait *w, int64_t timeout_ns, const sigset_t *ma
 		const int first = next_writer(w, &position);
 		looked_ns = now_ns;
 		/* Once: with input unread the socket stays as it is, and who waits again would wait for ever. */
-		if (found.verdict && w->alone && finite && (found.fresh || tell(first)))
+		if (found.verdict && w->alone && (found.fresh || tell(first)) && finite)
 			return report_nothing(w);
 		if (found.verdict)
 			return learned(w, ask(w, 0, mask));
@@ -252,7 +252,8 @@ static int wait_limited(struct wait *w, int64_t timeout_ns)
 		errno = error;
 	} else if (ready > 0 && w->alone && timeout_ns > 0) {
 		note_writer(first);
-		ready = timeout_ns != NEVER_NS && tell(first) ? report_nothing(w) : learned(w, ready);
+		/* Who waits for ever has no timeout to raise, and is told by the send. */
+		ready = tell(first) && timeout_ns != NEVER_NS ? report_nothing(w) : learned(w, ready);
 	} else {
 		/* A program that has been refused and asks with no wait alone, again and again, would never hear of it. */
 		const int64_t now_ns = ready == 0 && atomic_load(&watched) ? clock_now_ns() : 0;
