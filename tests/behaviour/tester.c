@@ -245,6 +245,9 @@ static void step_connect(struct step *step)
 		size = loopback(&address, slot->family, (unsigned)usual_port);
 	else if (strcmp(word(step, 0), "unspec") != 0)
 		size = loopback(&address, slot->family, (unsigned)number_word(step, 0));
+	else
+		/* The next connection's peer expects the pattern from its beginning. */
+		slot->received = *slot->sent = 0;
 	MEASURE(&m, connect(slot->fd, (struct sockaddr *)&address, size));
 	check_errno(&m);
 	report_measured(step, &m);
