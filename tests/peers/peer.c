@@ -34,7 +34,6 @@ struct peer {
 	atomic_bool resumed;
 	atomic_bool stopped;
 	struct peer_report report;   /* the thread's until it is joined */
-	bool reset;                  /* a send said so: the kernel tells it once */
 	int64_t next_read_ms;
 	int64_t next_talk_ms;
 	size_t chunk_left;
