@@ -18,12 +18,30 @@ void signals_restore(const sigset_t *before)
 	pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
+/** Whether a signal tells a thread of its own mistake: it comes in the middle of the program's code, never of a wait,
+ * and crash handlers (Python's faulthandler, sanitizers) do not restart anything. */
+static bool is_fault(int signal)
+{
+	switch (signal) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+	case SIGSYS:
+	case SIGABRT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool signals_restart(void)
 {
 	struct sigaction action;
 	/* libc keeps one or two for itself and refuses to tell; those always restart. */
 	for (int signal = 1; signal < NSIG; signal++)
-		if (sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
+		if (!is_fault(signal) && sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
 		    !(action.sa_flags & SA_RESTART))
 			return false;
 	return true;

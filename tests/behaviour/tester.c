@@ -555,6 +555,14 @@ static void step_timer(struct step *step)
 	report(step, "count", alarms);
 }
 
+/* crashhandler: for SIGSEGV, as programs have that want to report a crash */
+static void step_crashhandler(struct step *step)
+{
+	const struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_NODEFER };
+
+	report(step, "ret", sigaction(SIGSEGV, &action, NULL));
+}
+
 static void run_step(struct step *step);
 static struct step *parse_step(char *text);
 
@@ -715,6 +723,7 @@ static const struct known_step {
 	{ "join", step_join },         { "cancel", step_cancel },       { "interrupt", step_interrupt },
 	{ "exec", step_exec },         { "adopt", step_adopt },         { "exit", step_exit },
 	{ "early", step_early },       { "port", step_port },
+	{ "crashhandler", step_crashhandler },
 	{ "fds", step_fds },           { "fork", step_fork },
 };
 

@@ -320,7 +320,7 @@ void step_fill(struct step *step)
 }
 
 /* By the printf of that name that goes to a descriptor; checked ones are found by name (see fortified()). */
-static int print_to(int fd, const char *by, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int print_to(int fd, const char *by, const char *format, ...)
 {
 	int (*dprintf_chk)(int, int, const char *, ...) =
 		(int (*)(int, int, const char *, ...))dlsym(RTLD_DEFAULT, "__dprintf_chk");

@@ -161,15 +161,16 @@ static struct measured wait_in_select(const struct select_call *how, struct wait
 
 	FD_ZERO(&in);
 	FD_ZERO(&out);
-	if (waiter->events & POLLIN)
+	/* A set has no place for a descriptor that there is not. */
+	if (waiter->events & POLLIN && fd >= 0)
 		FD_SET(fd, &in);
 	if (other >= 0)
 		FD_SET(other, &in);
-	if (waiter->events & POLLOUT)
+	if (waiter->events & POLLOUT && fd >= 0)
 		FD_SET(fd, &out);
 	MEASURE(&m, how->call((fd > other ? fd : other) + 1, reads ? &in : NULL, &out, NULL, timeout_ms));
 	*revents = 0;
-	if (m.ret > 0)
+	if (m.ret > 0 && fd >= 0)
 		*revents = (FD_ISSET(fd, &out) ? POLLOUT : 0) | (reads && FD_ISSET(fd, &in) ? POLLIN : 0);
 	return m;
 }
