@@ -41,7 +41,7 @@ enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOS
  * a second. What is in flight does not count, so a fast link stays full. */
 #define STDIO_NOTSENT_LOWAT 4096
 
-bool socket_covered_seen;
+_Atomic bool socket_covered_seen;
 
 static bool option(int fd, int level, int name, void *value, socklen_t size)
 {
@@ -62,7 +62,7 @@ bool socket_covered(int fd)
 	if ((p != IPPROTO_TCP && p != IPPROTO_MPTCP) || !option(fd, SOL_SOCKET, SO_TYPE, &type, sizeof type) ||
 	    type != SOCK_STREAM)
 		return false;
-	socket_covered_seen = true;
+	atomic_store_explicit(&socket_covered_seen, true, memory_order_relaxed);
 	return true;
 }
 

@@ -8,12 +8,13 @@
 #ifndef SNDTIMEO_SOCKET_H
 #define SNDTIMEO_SOCKET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 /** Whether socket_covered() ever said yes in this process. */
-extern bool socket_covered_seen __attribute__((visibility("hidden")));
+extern _Atomic bool socket_covered_seen __attribute__((visibility("hidden")));
 
 /** Whether the limits cover @p fd: a SOCK_STREAM socket of IPPROTO_TCP or IPPROTO_MPTCP, whatever its family. */
 bool socket_covered(int fd);

@@ -52,8 +52,9 @@ int64_t stall_left_ns(struct stall *s, int64_t now_ns)
 		since_ns = now_ns;
 	else if (!before || (before & STAMP_MASK) != stamp) {
 		/* New, or progress since the look before. That came with an acknowledgement, so not after the last one;
-		 * nor do we go back behind what the caller knows. */
-		since_ns = now_ns - s->look.last_ack_ns;
+		 * nor do we go back behind what the caller knows. How old that is was told now, and not when now_ns was
+		 * taken: a thread may be held up in between. */
+		since_ns = clock_now_ns() - s->look.last_ack_ns;
 		if (since_ns < floor_ns)
 			since_ns = floor_ns;
 	} else

@@ -317,7 +317,8 @@ extern char __libc_single_threaded __attribute__((weak));
 
 bool epoll_needs_bound(void)
 {
-	return socket_covered_seen && !(&__libc_single_threaded && __libc_single_threaded);
+	return atomic_load_explicit(&socket_covered_seen, memory_order_relaxed) &&
+	       !(&__libc_single_threaded && __libc_single_threaded);
 }
 
 /** Look after what refused bytes to an event loop: the kernel itself makes the event when a connection is ended.

@@ -20,6 +20,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "../peers/peer.h"
 #include "protocol.h"
@@ -58,6 +60,15 @@ bool has_value(const struct run *run, const char *key);
 long value_of(const struct run *run, const char *key);
 /** @return the transcript without the keys that differ from run to run (times, process ids): for comparing runs. */
 char *comparable(const struct run *run);
+
+/** @return whether a sanitizer watches, which is no time to look at times. */
+bool sanitized(void);
+/** Skips the test, by name, under the sanitizer whose runtime has @p runtime in its name. */
+#define not_under(runtime, why)                                                                                    \
+	do {                                                                                                       \
+		if (sanitized() && strstr(getenv("SNDTIMEO_TEST_PRELOAD_FIRST"), runtime))                         \
+			cr_skip_test(why);                                                                         \
+	} while (0)
 
 /** The contract's tolerance for a limit of @p limit_ms (waits in epoll have a wider one) and our grace. */
 long latest_ms(long limit_ms);

@@ -96,7 +96,7 @@ ROW_TEST(after, blocked_reader_ends, ROWS_OF(receives))
 {
 	struct peer *peer = silent_peer(0);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; connect %u; &recv %s 100 @reader; sleep 100; watch; sendall send %ld @up; join reader",
+			       "sock tcp4; connect %u; watch; &recv %s 100 @reader; sleep 100; sendall send %ld @up; join reader",
 			       peer_port(peer), receives[*number], BYTES);
 
 	/* One of them does not wait. */

@@ -113,7 +113,7 @@ ParameterizedTest(struct played *played, inert, all_is_as_without_us, .timeout =
 }
 
 /* With nothing set a stalled TCP peer is waited for as ever. */
-Test(inert, a_stall_with_nothing_set, .timeout = 20)
+Test(inert, a_stall_with_nothing_set, .timeout = 60)
 {
 	static const char *const waiting[] = { "send send 30000000", "send write 30000000", "upload poll send 30000000",
 					       "sync send 30000000 60000" };

@@ -4,14 +4,11 @@
  */
 #include "harness.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#define SEND_MS 700
+/* Longer than it takes to fill a socket until it settles. */
+#define SEND_MS 1500
 #define CONNECT_MS 700
 
-/* Once more after a moment, because the kernel still moves bytes from one end to the other, and grows its buffers. */
-#define FILL "fill send flags=dontwait; sleep 100; fill @full send flags=dontwait; "
+#define FILL "fill send flags=dontwait settle=1; "
 
 static const struct peer_script never_reads = { .stop = PEER_STALLS };
 static const struct setting limited = { .send_ms = SEND_MS, .connect_ms = CONNECT_MS };
@@ -19,12 +16,16 @@ static const struct setting limited = { .send_ms = SEND_MS, .connect_ms = CONNEC
 static const char *const calls[] = { "send", "sendto", "sendmsg", "sendmmsg", "write", "writev", "sendfile", "sendfile64",
 				     "splice" };
 
+/* It hands signals on when it pleases. */
+#define ON_TIME_SIGNALS not_under("tsan", "the thread sanitizer delays signals")
+
 #define for_each_call(call) for (const char *const *call = calls; call < calls + sizeof calls / sizeof *calls; call++)
 
 /* ---- SA_RESTART -------------------------------------------------------------------------------------------------- */
 
 Test(signals, restarting_handlers_do_not_interrupt_a_send_nor_delay_its_end, .timeout = 60)
 {
+	ON_TIME_SIGNALS;
 	for_each_call(call) {
 		struct peer *peer = peer_start(&never_reads);
 		struct run *run = play(&limited, "sock tcp4; connect %u; watch; " FILL "timer 10 10 restart; send %s 60000; "
@@ -42,6 +43,7 @@ Test(signals, restarting_handlers_do_not_interrupt_a_send_nor_delay_its_end, .ti
 
 Test(signals, restarting_handlers_do_not_interrupt_a_connect_nor_delay_its_end, .timeout = 20)
 {
+	ON_TIME_SIGNALS;
 	struct blackhole *hole = blackhole_start(AF_INET);
 	struct run *run = play(&limited, "sock tcp4; timer 10 10 restart; connect %u; timer @ticks 0 0 off",
 			       blackhole_port(hole));
@@ -56,6 +58,7 @@ Test(signals, restarting_handlers_do_not_interrupt_a_connect_nor_delay_its_end, 
 /* A crash handler (Python's faulthandler) does not restart, but it interrupts no call either. */
 Test(signals, crash_handlers_do_not_count, .timeout = 20)
 {
+	ON_TIME_SIGNALS;
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&limited, "crashhandler; sock tcp4; connect %u; " FILL "timer 10 10 restart; send send 60000",
 			       peer_port(peer));
@@ -68,6 +71,7 @@ Test(signals, crash_handlers_do_not_count, .timeout = 20)
 /* After some bytes a signal gives a short count, with us or without; the stall ends on time all the same. */
 Test(signals, an_upload_under_signals_arrives, .timeout = 20)
 {
+	ON_TIME_SIGNALS;
 	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 100000, .chunk_bytes = 40000, .pause_ms = 20 });
 	struct run *run = play(&limited, "sock tcp4; setopt sndbuf 100000; connect %u; watch; timer 10 10 restart; "
 					 "sendall send 3000000; timer 0 0 off; close",
@@ -81,6 +85,7 @@ Test(signals, an_upload_under_signals_arrives, .timeout = 20)
 
 Test(signals, a_stall_under_signals_ends_on_time, .timeout = 20)
 {
+	ON_TIME_SIGNALS;
 	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .stop_bytes = 500000 });
 	struct run *run = play(&limited, "sock tcp4; connect %u; watch; timer 5 5 restart; sendall send 30000000", peer_port(peer));
 
@@ -94,6 +99,7 @@ Test(signals, a_stall_under_signals_ends_on_time, .timeout = 20)
 
 Test(signals, an_interrupting_handler_ends_a_send_at_once, .timeout = 60)
 {
+	ON_TIME_SIGNALS;
 	for_each_call(call) {
 		struct peer *peer = peer_start(&never_reads);
 		struct run *run = play(&(struct setting){ .send_ms = 5000 },
@@ -110,6 +116,7 @@ Test(signals, an_interrupting_handler_ends_a_send_at_once, .timeout = 60)
 
 Test(signals, an_interrupting_handler_gives_a_short_count_at_once, .timeout = 20)
 {
+	ON_TIME_SIGNALS;
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&(struct setting){ .send_ms = 5000 },
 			       "sock tcp4; connect %u; timer 600 0 interrupt; send send 30000000; timer @ticks 0 0 off", peer_port(peer));
@@ -123,6 +130,7 @@ Test(signals, an_interrupting_handler_gives_a_short_count_at_once, .timeout = 20
 
 Test(signals, an_interrupting_handler_ends_a_connect_at_once, .timeout = 20)
 {
+	ON_TIME_SIGNALS;
 	struct blackhole *hole = blackhole_start(AF_INET);
 	struct run *run = play(&(struct setting){ .connect_ms = 1500 },
 			       "sock tcp4; timer 300 0 interrupt; connect %u; connect @again %u; close", blackhole_port(hole),
@@ -140,6 +148,7 @@ Test(signals, an_interrupting_handler_ends_a_connect_at_once, .timeout = 20)
 /* The JDK closes a socket from another thread so: a signal to each thread that is in a call on it. */
 Test(signals, a_thread_can_be_called_back, .timeout = 20)
 {
+	ON_TIME_SIGNALS;
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&(struct setting){ .send_ms = 5000 },
 			       "sock tcp4; connect %u; " FILL "&send @call send 60000; sleep 300; interrupt call interrupt; join call",
@@ -153,6 +162,7 @@ Test(signals, a_thread_can_be_called_back, .timeout = 20)
 
 Test(signals, waits_are_interrupted_as_ever, .timeout = 40)
 {
+	ON_TIME_SIGNALS;
 	static const char *const waits[] = { "poll out", "ppoll out", "poll in+out", "select out", "pselect out",
 					     "epoll_wait out", "epoll_pwait out", "epoll_pwait2 out" };
 
@@ -176,6 +186,7 @@ Test(signals, waits_are_interrupted_as_ever, .timeout = 40)
 
 Test(signals, a_connect_can_be_jumped_out_of, .timeout = 20)
 {
+	ON_TIME_SIGNALS;
 	struct blackhole *hole = blackhole_start(AF_INET);
 	struct peer *peer = peer_start(&(struct peer_script){ 0 });
 	struct run *run = play(&(struct setting){ .connect_ms = 3000, .send_ms = SEND_MS },
@@ -192,6 +203,7 @@ Test(signals, a_connect_can_be_jumped_out_of, .timeout = 20)
 
 Test(signals, a_send_can_be_jumped_out_of, .timeout = 60)
 {
+	ON_TIME_SIGNALS;
 	for_each_call(call) {
 		struct peer *peer = peer_start(&never_reads);
 		struct run *run = play(&limited, "sock tcp4; connect %u; watch; " FILL "jump 200 send %s 60000; "
@@ -208,6 +220,7 @@ Test(signals, a_send_can_be_jumped_out_of, .timeout = 60)
 
 Test(signals, waits_can_be_jumped_out_of, .timeout = 20)
 {
+	ON_TIME_SIGNALS;
 	static const char *const waits[] = { "poll out", "select in+out", "epoll_wait out" };
 
 	for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
@@ -226,17 +239,11 @@ Test(signals, waits_can_be_jumped_out_of, .timeout = 20)
 	}
 }
 
-/* Nobody tells it that the cancelled thread's frames are gone. */
-#define NEED_CANCELLATION                                                                                          \
-	do {                                                                                                       \
-		const char *runtime_ = getenv("SNDTIMEO_TEST_PRELOAD_FIRST");                                      \
-		if (runtime_ && strstr(runtime_, "asan"))                                                          \
-			cr_skip_test("the address sanitizer does not survive pthread_cancel()");                   \
-	} while (0)
-
 Test(signals, every_call_can_be_cancelled, .timeout = 60)
 {
-	NEED_CANCELLATION;
+	ON_TIME_SIGNALS;
+	/* Nobody tells it that the cancelled thread's frames are gone. */
+	not_under("asan", "the address sanitizer does not survive pthread_cancel()");
 	static const char *const waiting[] = { "send send 60000",     "send sendto 60000",  "send sendmsg 60000",
 					       "send sendmmsg 60000", "send write 60000",   "send writev 60000",
 					       "send splice 60000",   "recv recv 10",       "recv recvfrom 10",
@@ -260,7 +267,9 @@ Test(signals, every_call_can_be_cancelled, .timeout = 60)
 
 Test(signals, a_connect_can_be_cancelled, .timeout = 20)
 {
-	NEED_CANCELLATION;
+	ON_TIME_SIGNALS;
+	/* Nobody tells it that the cancelled thread's frames are gone. */
+	not_under("asan", "the address sanitizer does not survive pthread_cancel()");
 	struct blackhole *hole = blackhole_start(AF_INET);
 	struct run *run = play(&(struct setting){ .connect_ms = 5000 },
 			       "sock tcp4; &connect %u @call; sleep 150; cancel call; close", blackhole_port(hole));

@@ -13,6 +13,7 @@
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../peers/pattern.h"
@@ -313,10 +314,23 @@ void step_sendall(struct step *step)
 	send_until(step, word(step, 0), bytes, (size_t)number_option(step, "chunk", (long)bytes));
 }
 
-/* fill CALL: until the socket refuses */
+/*
+ * fill CALL [settle=1]: until the socket refuses
+ *
+ * settle: and again, until it has refused everything for longer than it takes the first probe of a closed window, which
+ * makes room once more.
+ */
 void step_fill(struct step *step)
 {
+	const struct timespec moment = { .tv_nsec = 350000000L };
+	const uint64_t *sent = slot_of(step)->sent;
+
 	send_until(step, word(step, 0), MOST_BYTES / 2, CHUNK_BYTES);
+	for (uint64_t before = *sent + 1; number_option(step, "settle", 0) && *sent != before;) {
+		before = *sent;
+		nanosleep(&moment, NULL);
+		send_until(step, word(step, 0), MOST_BYTES / 2, CHUNK_BYTES);
+	}
 }
 
 /* By the printf of that name that goes to a descriptor; checked ones are found by name (see fortified()). */
