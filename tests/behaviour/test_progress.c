@@ -102,3 +102,20 @@ ROW_TEST(progress, bursts, ROWS_OF(callers))
 	cr_assert_str_empty(run->errors);
 	expect_peer_read(peer_finish(peer, 5000), 3 * bytes);
 }
+
+/*
+ * The kernel's first window probe fills what was left of the peer's window: bytes acknowledged grow by what the window
+ * shrinks. The peer reads again before that is so long ago as the limit, but not before the refusal is.
+ */
+ROW_TEST(progress, probe_fills_the_window, 2)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .start_ms = 1120 });
+	struct run *run = play(&(struct setting){ .send_ms = 1000 },
+			       "sock tcp4; connect %u; nonblock 1; watch; upload poll %s 8000000 iov=7 events=in+out @up",
+			       peer_port(peer), *number ? "sendmmsg" : "send");
+
+	expect_clean(run);
+	need_gaps_below(run, 1000);
+	expect(run, "up.ret", 8000000);
+	expect_peer_read(peer_finish(peer, 5000), 8000000);
+}
