@@ -43,7 +43,7 @@ static void expect_failed(const struct run *run, const char *label, int error)
 	expect(run, key, error);
 }
 
-/* ---- reads ----------------------------------------------------------------------------------------------------------- */
+/* ---- reads ------------------------------------------------------------------------------------------------------- */
 
 #define READS (ROWS_OF(receives) * ROWS_OF(callers))
 
@@ -65,8 +65,8 @@ ROW_TEST(after, reads_end, READS)
 	peer_finish(peer, 0);
 }
 
-/* All but the last, a loop in epoll that waits for room alone: it hears of the end from the reset, which takes the input
- * with it. */
+/* All but the last, a loop in epoll that waits for room alone: it hears of the end from the reset, which takes the
+ * input with it. */
 #define READING (ROWS_OF(receives) * (ROWS_OF(callers) - 1))
 
 /* An answer that came before the verdict is not lost. */
@@ -96,7 +96,8 @@ ROW_TEST(after, blocked_reader_ends, ROWS_OF(receives))
 {
 	struct peer *peer = silent_peer(0);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; connect %u; watch; &recv %s 100 @reader; sleep 100; sendall send %ld @up; join reader",
+			       "sock tcp4; connect %u; watch; &recv %s 100 @reader; sleep 100; sendall send %ld @up;"
+			       "join reader",
 			       peer_port(peer), receives[*number], BYTES);
 
 	/* One of them does not wait. */
@@ -108,13 +109,16 @@ ROW_TEST(after, blocked_reader_ends, ROWS_OF(receives))
 	peer_finish(peer, 0);
 }
 
-static const char *const waits[] = { "poll", "ppoll", "select", "pselect", "epoll_wait", "epoll_pwait", "epoll_pwait2" };
+static const char *const waits[] = {
+	"poll", "ppoll", "select", "pselect", "epoll_wait", "epoll_pwait", "epoll_pwait2",
+};
 
 ROW_TEST(after, waiting_reader_ends, ROWS_OF(waits))
 {
 	struct peer *peer = silent_peer(0);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; connect %u; &wait %s in -1 @reader; sleep 100; sendall send %ld @up; join reader;"
+			       "sock tcp4; connect %u; &wait %s in -1 @reader; sleep 100; sendall send %ld @up;"
+			       "join reader;"
 			       "recv recv 100 @late",
 			       peer_port(peer), waits[*number], BYTES);
 
@@ -124,7 +128,7 @@ ROW_TEST(after, waiting_reader_ends, ROWS_OF(waits))
 	peer_finish(peer, 0);
 }
 
-/* ---- sends and options ---------------------------------------------------------------------------------------------- */
+/* ---- sends and options ------------------------------------------------------------------------------------------- */
 
 #define SENDS (ROWS_OF(sends) * ROWS_OF(callers))
 
@@ -134,7 +138,8 @@ ROW_TEST(after, sends_fail, SENDS)
 	const struct caller *caller = &callers[*number / ROWS_OF(sends)];
 	struct peer *peer = silent_peer(0);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; connect %u; %s; %s %ld %s @up; send %s 1000 @late; send %s 1000 iov=3 @later;"
+			       "sock tcp4; connect %u; %s; %s %ld %s @up; send %s 1000 @late;"
+			       "send %s 1000 iov=3 @later;"
 			       "send send 10 flags=dontwait @dontwait; getopt error",
 			       peer_port(peer), caller->setup, caller->upload, BYTES, caller->options, send, send);
 
@@ -155,7 +160,8 @@ ROW_TEST(after, error_option_first, ROWS_OF(callers))
 	const struct caller *caller = &callers[*number];
 	struct peer *peer = silent_peer(0);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; connect %u; %s; %s %ld %s @up; getopt error; send send 1000 @late; recv recv 10 @read;"
+			       "sock tcp4; connect %u; %s; %s %ld %s @up; getopt error; send send 1000 @late;"
+			       "recv recv 10 @read;"
 			       "close",
 			       peer_port(peer), caller->setup, caller->upload, BYTES, caller->options);
 
@@ -168,7 +174,7 @@ ROW_TEST(after, error_option_first, ROWS_OF(callers))
 	peer_finish(peer, 0);
 }
 
-/* ---- duplicates ------------------------------------------------------------------------------------------------------ */
+/* ---- duplicates -------------------------------------------------------------------------------------------------- */
 
 ROW_TEST(after, duplicates_see_the_same, ROWS_OF(callers))
 {
@@ -190,7 +196,7 @@ ROW_TEST(after, duplicates_see_the_same, ROWS_OF(callers))
 	peer_finish(peer, 0);
 }
 
-/* ---- a new life ------------------------------------------------------------------------------------------------------ */
+/* ---- a new life -------------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *before, *after;    /* the connect */
@@ -212,11 +218,13 @@ static struct run *play_renewal(size_t number, size_t greeting, struct peer *sec
 	const size_t n = number / ROWS_OF(callers);
 	struct peer *first = silent_peer(greeting);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS, .connect_ms = 3000 },
-			       "sock tcp4; connect %u; %s; %s %ld %s @up; %s%s connect %u; %s; %s; watch; %s %ld %s @new;"
+			       "sock tcp4; connect %u; %s; %s %ld %s @up; %s%s connect %u; %s; %s; watch;"
+			       "%s %ld %s @new;"
 			       "shutdown wr; wait poll in 2000 @end; recv recv 10 @eof",
-			       peer_port(first), caller->setup, caller->upload, BYTES, caller->options, renewals[n].before,
-			       n == 1 ? "" : ";", peer_port(second), renewals[n].after, caller->setup, caller->upload,
-			       bytes, caller->options);
+			       peer_port(first), caller->setup, caller->upload, BYTES, caller->options,
+			       renewals[n].before, n == 1 ? "" : ";",
+			       peer_port(second), renewals[n].after, caller->setup, caller->upload, bytes,
+			       caller->options);
 
 	expect_clean(run);
 	expect(run, "connect.ret", 0);
@@ -235,7 +243,8 @@ ROW_TEST(after, new_connection_is_healthy, RENEWALS)
 	expect(run, "eof.ret", 0);
 	expect_peer_read(report, 3000000);
 	/* Resetting was for the old one. */
-	cr_assert(report.end == PEER_SAW_EOF, "it ended for the peer in way %d\n%s\n%s", report.end, run->script, run->transcript);
+	cr_assert(report.end == PEER_SAW_EOF, "it ended for the peer in way %d\n%s\n%s", report.end, run->script,
+		  run->transcript);
 }
 
 ROW_TEST(after, new_connection_has_its_limit, RENEWALS)

@@ -20,8 +20,8 @@ static const struct {
 	struct peer_script peer;
 } slow_peers[] = {
 	/*
-	 * A large buffer takes longer than the limit to empty by a third, which is what makes it writable again: that is no
-	 * progress only to those who wait for it.
+	 * A large buffer takes longer than the limit to empty by a third, which is what makes it writable again: that
+	 * is no progress only to those who wait for it.
 	 */
 	{ 600, 0, 4000000, { .rcvbuf_bytes = 65536, .chunk_bytes = 20000, .pause_ms = 50 } },
 	{ 1000, 212992, 1300000, { .rcvbuf_bytes = 65536, .chunk_bytes = 10000, .pause_ms = 50 } },
@@ -40,8 +40,9 @@ ROW_TEST(progress, slow_peer, SLOW_UPLOADS)
 	const size_t n = *number / ROWS_OF(callers), bytes = slow_peers[n].bytes;
 	struct peer *peer = peer_start(&slow_peers[n].peer);
 	struct run *run = play(&(struct setting){ .send_ms = slow_peers[n].send_ms },
-			       "sock tcp4; setopt sndbuf %d; connect %u; %s; watch; %s %zu %s @up", slow_peers[n].sndbuf,
-			       peer_port(peer), caller->setup, caller->upload, bytes, caller->options);
+			       "sock tcp4; setopt sndbuf %d; connect %u; %s; watch; %s %zu %s @up",
+			       slow_peers[n].sndbuf, peer_port(peer), caller->setup, caller->upload, bytes,
+			       caller->options);
 
 	expect_clean(run);
 	need_gaps_below(run, slow_peers[n].send_ms);
@@ -111,7 +112,8 @@ ROW_TEST(progress, probe_fills_the_window, 2)
 {
 	struct peer *peer = peer_start(&(struct peer_script){ .start_ms = 1120 });
 	struct run *run = play(&(struct setting){ .send_ms = 1000 },
-			       "sock tcp4; connect %u; nonblock 1; watch; upload poll %s 8000000 iov=7 events=in+out @up",
+			       "sock tcp4; connect %u; nonblock 1; watch;"
+			       "upload poll %s 8000000 iov=7 events=in+out @up",
 			       peer_port(peer), *number ? "sendmmsg" : "send");
 
 	expect_clean(run);

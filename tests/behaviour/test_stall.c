@@ -66,8 +66,8 @@ static void expect_line(const struct run *run, const char *host, unsigned port)
 	char line[64];
 
 	snprintf(line, sizeof line, "send to %s:%u timed out after ", host, port);
-	cr_assert(count_of(run->errors, line) == 1 && count_of(run->errors, "\n") == 1, "no, or other than: %s\n%s", line,
-		  run->errors);
+	cr_assert(count_of(run->errors, line) == 1 && count_of(run->errors, "\n") == 1, "no, or other than: %s\n%s",
+		  line, run->errors);
 }
 
 /* What the peer had taken before the end was part of what was sent, and the end is no end of a whole upload. */
@@ -79,7 +79,8 @@ static void expect_reset(struct peer *peer, const struct run *run)
 	cr_assert(report.in_pattern);
 	if (value_of(run, "up.ret") > 0)
 		cr_assert_leq((long)report.bytes, value_of(run, "up.ret"));
-	cr_assert(report.end == PEER_SAW_RESET, "the connection ended for the peer in way %d\n%s", report.end, run->script);
+	cr_assert(report.end == PEER_SAW_RESET, "the connection ended for the peer in way %d\n%s", report.end,
+		  run->script);
 }
 
 #define STALLS (ROWS_OF(callers) * ROWS_OF(stalling))
@@ -119,7 +120,8 @@ ROW_TEST(stall, however_it_is_closed, CLOSINGS)
 	const struct caller *caller = &callers[*number % ROWS_OF(callers)];
 	const char *closing = closings[*number / ROWS_OF(callers)];
 	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .greeting_bytes = 100 });
-	struct run *run = play(&(struct setting){ .send_ms = SEND_MS }, "sock tcp4; connect %u; %s; %s %ld %s @up; %s; sleep 300",
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "sock tcp4; connect %u; %s; %s %ld %s @up; %s; sleep 300",
 			       peer_port(peer), caller->setup, caller->upload, BYTES, caller->options, closing);
 
 	expect_clean(run);
@@ -194,7 +196,8 @@ Test(stall, only_polls_with_no_wait, .timeout = 30)
 {
 	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; connect %u; nonblock 1; watch; upload poll send %ld tick=0 events=in+out max=5000 @up",
+			       "sock tcp4; connect %u; nonblock 1; watch;"
+			       "upload poll send %ld tick=0 events=in+out max=5000 @up",
 			       peer_port(peer), BYTES);
 
 	expect_clean(run);

@@ -25,11 +25,11 @@ static struct peer *silent_peer(void)
 	return peer_start(&(struct peer_script){ .stop = PEER_STALLS });
 }
 
-/* ---- a stalled connection ------------------------------------------------------------------------------------------ */
+/* ---- a stalled connection ---------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *events, *with;
-	bool alone;     /* for writing alone, for one descriptor: who waits so and not for ever has a timeout of its own */
+	bool alone;     /* for one descriptor, for writing alone: who waits so has a timeout of its own */
 } polls[] = {
 	{ "out", "", true },
 	{ "out+err+hup", "", true },
@@ -78,7 +78,8 @@ ROW_TEST(waits, duplicate_entries, 2 * 4)
 	const size_t greeting = *number / 4 * 100;
 	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .greeting_bytes = greeting });
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; connect %u; nonblock 1; watch; fill send; wait %s out 5000 with=twice @first;"
+			       "sock tcp4; connect %u; nonblock 1; watch; fill send;"
+			       "wait %s out 5000 with=twice @first;"
 			       "wait %s out 0 with=twice @recheck",
 			       peer_port(peer), call, call);
 	static const char *const labels[] = { "first", "recheck" };
@@ -114,9 +115,11 @@ ROW_TEST(waits, epoll_ends_with_the_verdict, EPOLLS)
 
 	snprintf(add, sizeof add, "epadd %s", interest);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; nonblock 1; %s; connect %u; wait poll out 1000; %s; epwait %s 0; watch; fill send;"
+			       "sock tcp4; nonblock 1; %s; connect %u; wait poll out 1000; %s; epwait %s 0; watch;"
+			       "fill send;"
 			       "epwait %s %d @first; send send 1000 @late",
-			       early ? add : "sleep 0", peer_port(peer), early ? "sleep 0" : add, call, call, timeout_ms);
+			       early ? add : "sleep 0", peer_port(peer), early ? "sleep 0" : add, call, call,
+			       timeout_ms);
 
 	expect_clean(run);
 	expect_stalled_in_epoll_for(run, "first", SEND_MS);
@@ -135,7 +138,8 @@ ROW_TEST(waits, ticks_go_on, TICKERS)
 	const bool in_epoll = strncmp(call, "epoll", 5) == 0;
 	struct peer *peer = silent_peer();
 	struct run *run = play(&(struct setting){ .send_ms = 1000 },
-			       "sock tcp4; connect %u; nonblock 1; watch; upload %s send 8000000 tick=100 events=%s @up",
+			       "sock tcp4; connect %u; nonblock 1; watch;"
+			       "upload %s send 8000000 tick=100 events=%s @up",
 			       peer_port(peer), call, *number % 2 ? "out" : "in+out");
 
 	expect_clean(run);
@@ -149,14 +153,15 @@ ROW_TEST(waits, ticks_go_on, TICKERS)
 	peer_finish(peer, 0);
 }
 
-/* ---- what is not ours to prolong ------------------------------------------------------------------------------------ */
+/* ---- what is not ours to prolong --------------------------------------------------------------------------------- */
 
 ROW_TEST(waits, short_ones_keep_their_time, ROWS_OF(all_calls))
 {
 	const char *call = all_calls[*number];
 	struct peer *peer = silent_peer();
 	struct run *run = play(&(struct setting){ .send_ms = 4000 },
-			       "sock tcp4; connect %u; nonblock 1; fill send; wait %s out 100 @tick; wait %s out 900 @short;"
+			       "sock tcp4; connect %u; nonblock 1; fill send; wait %s out 100 @tick;"
+			       "wait %s out 900 @short;"
 			       "wait %s in 300 @read",
 			       peer_port(peer), call, call, call);
 
@@ -188,7 +193,7 @@ ROW_TEST(waits, those_for_reading_too_keep_their_time, DUPLEX)
 	peer_finish(peer, 0);
 }
 
-/* ---- no stall ------------------------------------------------------------------------------------------------------ */
+/* ---- no stall ---------------------------------------------------------------------------------------------------- */
 
 static char *without_fill(const struct run *run)
 {
@@ -208,10 +213,13 @@ static char *healthy_waits(const struct setting *setting, const char *call)
 	struct peer *peer = peer_start(&(struct peer_script){ .greeting_bytes = 100, .start_ms = 900 });
 	struct run *run = play(setting,
 			       "sock tcp4; connect %1$u; nonblock 1; sleep 50;"
-			       "wait %2$s out 0 @now; wait %2$s out 100 @tick; wait %2$s out 3000 @finite; wait %2$s out -1 @ever;"
+			       "wait %2$s out 0 @now; wait %2$s out 100 @tick; wait %2$s out 3000 @finite;"
+			       "wait %2$s out -1 @ever;"
 			       "wait %2$s in+out 100 @duplex; wait %2$s in 100 @read; wait %2$s out 100 with=pipe @two;"
-			       "wait %2$s out 100 with=twice @twice; wait %2$s none 100 @none; wait %2$s in+out 100 et=1 @edge;"
-			       "fill send; wait %2$s out 0 @full_now; wait %2$s out 100 @full; wait %2$s in+out 0 @full_duplex;"
+			       "wait %2$s out 100 with=twice @twice; wait %2$s none 100 @none;"
+			       "wait %2$s in+out 100 et=1 @edge;"
+			       "fill send; wait %2$s out 0 @full_now; wait %2$s out 100 @full;"
+			       "wait %2$s in+out 0 @full_duplex;"
 			       "wait %2$s out 100 with=twice @full_twice; wait %2$s out -1 @room; recv recv 100; close;"
 			       "#1 sock unix; #1 wait %2$s out 100 @unix; #3 sock pipe; #3 wait %2$s out 100 @pipe;"
 			       "#4 wait %2$s in 100 @silent; #5 sock udp4; #5 wait %2$s in+out 100 @udp;"

@@ -34,7 +34,7 @@ static void expect_whole(struct peer *peer, long bytes)
 	expect_peer_read(peer_finish(peer, 5000), bytes);
 }
 
-/* ---- a limit of the program's that is too short ----------------------------------------------------------------------- */
+/* ---- a limit of the program's that is too short ------------------------------------------------------------------ */
 
 static const struct {
 	const char *wait, *send, *options;
@@ -70,7 +70,8 @@ ROW_TEST(writers, own_limit_does_not_cut_progress, ROWS_OF(writers))
 Test(writers, own_limit_cuts_without_us, .timeout = 30)
 {
 	struct peer *peer = slow_peer();
-	struct run *run = play(&(struct setting){ .bare = true }, START "sync send %ld 1000 @up", peer_port(peer), BYTES);
+	struct run *run = play(&(struct setting){ .bare = true }, START "sync send %ld 1000 @up", peer_port(peer),
+			       BYTES);
 
 	expect_clean(run);
 	expect(run, "up.timed_out", 1);
@@ -92,7 +93,7 @@ ROW_TEST(writers, wait_lasts_as_long_as_our_limit, ROWS_OF(waits))
 	peer_finish(peer, 0);
 }
 
-/* ---- and one that is too long ------------------------------------------------------------------------------------------ */
+/* ---- and one that is too long ------------------------------------------------------------------------------------ */
 
 #define TOO_LONG (2 * ROWS_OF(waits))
 
@@ -122,7 +123,8 @@ Test(writers, stall_without_a_byte_is_eagain, .timeout = 30)
 {
 	struct peer *peer = silent_peer(0);
 	struct run *run = play(&(struct setting){ .send_ms = 800 },
-			       START_LARGE "fill send; sleep 300; fill send; wait poll out 100 @tick; send send 100000 @up; wait poll out 5000 @told; wait poll out 5000 @again;"
+			       START_LARGE "fill send; sleep 300; fill send; wait poll out 100 @tick;"
+			       "send send 100000 @up; wait poll out 5000 @told; wait poll out 5000 @again;"
 			       "send send 1000 @late",
 			       peer_port(peer));
 
@@ -158,7 +160,7 @@ ROW_TEST(writers, wait_for_ever, FOR_EVER)
 	peer_finish(peer, 0);
 }
 
-/* ---- policy cap ---------------------------------------------------------------------------------------------------------- */
+/* ---- policy cap -------------------------------------------------------------------------------------------------- */
 
 ROW_TEST(writers, cap_leaves_the_own_limit, ROWS_OF(waits))
 {
@@ -176,7 +178,8 @@ ROW_TEST(writers, cap_leaves_the_own_limit, ROWS_OF(waits))
 ROW_TEST(writers, cap_prolongs_no_wait, ROWS_OF(waits))
 {
 	struct peer *peer = silent_peer(0);
-	struct run *run = play(&(struct setting){ .send_ms = 3000, .policy = "cap" }, START_LARGE "fill send; wait %s out 1200 @up",
+	struct run *run = play(&(struct setting){ .send_ms = 3000, .policy = "cap" },
+			       START_LARGE "fill send; wait %s out 1200 @up",
 			       peer_port(peer), waits[*number]);
 
 	expect_clean(run);
@@ -189,7 +192,8 @@ ROW_TEST(writers, cap_shortens, ROWS_OF(waits))
 {
 	struct peer *peer = silent_peer(0);
 	struct run *run = play(&(struct setting){ .send_ms = 600, .policy = "cap" },
-			       START "watch; sync send 8000000 10000 wait=%s @up; wait %s out 5000 @again; send send 1000 @late",
+			       START "watch; sync send 8000000 10000 wait=%s @up; wait %s out 5000 @again;"
+			       "send send 1000 @late",
 			       peer_port(peer), waits[*number], waits[*number]);
 
 	expect_clean(run);
@@ -200,7 +204,7 @@ ROW_TEST(writers, cap_shortens, ROWS_OF(waits))
 	peer_finish(peer, 0);
 }
 
-/* ---- who is one, and who is not ------------------------------------------------------------------------------------------ */
+/* ---- who is one, and who is not ---------------------------------------------------------------------------------- */
 
 static const char *const making[] = {
 	"wait poll out 5000",
@@ -217,7 +221,8 @@ static const char *const making[] = {
 ROW_TEST(writers, made_by, ROWS_OF(making))
 {
 	struct peer *peer = slow_peer();
-	struct run *run = play(&(struct setting){ .send_ms = 1000 }, START "watch; %s; send send %ld @late; send send 1000 @more",
+	struct run *run = play(&(struct setting){ .send_ms = 1000 },
+			       START "watch; %s; send send %ld @late; send send 1000 @more",
 			       peer_port(peer), making[*number], BYTES);
 
 	expect_clean(run);
