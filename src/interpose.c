@@ -74,7 +74,8 @@ EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
 	return likely(sent == (ssize_t)length) ? sent : send_slow(&o, sent, started, before);
 }
 
-EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to, socklen_t to_length)
+EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
+                      socklen_t to_length)
 {
 	const struct outgoing o = {.how = WITH_SENDTO, .fd = fd, .flags = flags, .length = length,
 	                           .data = data, .to = to, .to_length = to_length};
@@ -330,7 +331,8 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 	return poll_limited(fds, count, timeout, mask);
 }
 
-EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask, size_t size)
+EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask,
+                       size_t size)
 {
 	if (size / sizeof *fds < count || plain_wait(fds, count))
 		return libc.__ppoll_chk(fds, count, timeout, mask, size);
@@ -350,8 +352,9 @@ EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, str
 	if (timeout) {
 		/* Linux leaves what is left of the time there (select(2)). */
 		const int64_t gone_us = (clock_now_ns() - begun_ns) / 1000;
-		const int64_t left_us = limit.tv_sec >= INT64_MAX / NS_PER_S ? INT64_MAX
-		                                                             : limit.tv_sec * 1000000 + limit.tv_nsec / 1000 - gone_us;
+		const int64_t left_us = limit.tv_sec >= INT64_MAX / NS_PER_S
+		                                ? INT64_MAX
+		                                : limit.tv_sec * 1000000 + limit.tv_nsec / 1000 - gone_us;
 		if (left_us != INT64_MAX)
 			*timeout = left_us <= 0 ? (struct timeval){0}
 			                        : (struct timeval){.tv_sec = (time_t)(left_us / 1000000),
@@ -403,7 +406,8 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int most, const st
 	if (plain_epoll() || (timeout && (timeout->tv_sec < 0 || timeout->tv_sec >= INT64_MAX / NS_PER_S ||
 	                                  timeout->tv_nsec < 0 || timeout->tv_nsec >= NS_PER_S)))
 		return libc.epoll_pwait2(epfd, events, most, timeout, mask);
-	return epoll_limited(epfd, events, most, timeout ? timeout->tv_sec * NS_PER_S + timeout->tv_nsec : NEVER_NS, true, mask);
+	const int64_t timeout_ns = timeout ? timeout->tv_sec * NS_PER_S + timeout->tv_nsec : NEVER_NS;
+	return epoll_limited(epfd, events, most, timeout_ns, true, mask);
 }
 
 /* Options and modes */

@@ -32,7 +32,8 @@ extern int __vdprintf_chk(int, int, const char *, va_list);
 
 /**
  * Every function we replace, as the next library behind us in the search order defines it (dlsym(3), RTLD_NEXT).
- * The pointers are good from the first instruction of the process on: until start() has run they lead to stubs that run it.
+ * The pointers are good from the first instruction of the process on: until start() has run they lead to stubs that
+ * run it.
  * So the wrappers call them without a check. NULL: that libc has no such function, and so nobody calls ours.
  */
 #define LIBC_FUNCTIONS(F)                                                                                          \

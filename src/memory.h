@@ -69,8 +69,8 @@ void memory_unhint(int fd);
 /** @p to is now the same open file as @p from. */
 void memory_copy_hint(int from, int to);
 
-/** Walk through what has any of @p flags (of MEMORY_WATCHED, MEMORY_CONNECTING, MEMORY_LINGERING): start with @p *position = 0; NULL at
- * the end. */
+/** Walk through what has any of @p flags (of MEMORY_WATCHED, MEMORY_CONNECTING, MEMORY_LINGERING): start with
+ * @p *position = 0; NULL at the end. */
 struct memory *memory_next(size_t *position, unsigned flags);
 
 #endif

@@ -183,8 +183,8 @@ static bool wait_for_room(struct carried *c, const sigset_t *mask, ssize_t *resu
 	}
 }
 
-/** Some calls can only be made as they are, and may wait in the kernel for as long as SO_SNDTIMEO lets them: signals are
- * let in meanwhile. A short count is the end of the file, or a signal, unless it ran into that limit. */
+/** Some calls can only be made as they are, and may wait in the kernel for as long as SO_SNDTIMEO lets them: signals
+ * are let in meanwhile. A short count is the end of the file, or a signal, unless it ran into that limit. */
 static ssize_t push_as_is(struct carried *c, const sigset_t *mask, bool *over)
 {
 	int64_t slice_us = 0;
@@ -324,8 +324,8 @@ static ssize_t connect_first(const struct outgoing *o, ssize_t result, int error
 	return carry(o, result, error, cookie, false, clock_now_ns(), NEVER_NS);
 }
 
-/** Whether enough time has passed since @p started for the shortest SO_SNDTIMEO of ours to run out. The kernel never fires
- * early; two in a hundred are for the counter's rate. */
+/** Whether enough time has passed since @p started for the shortest SO_SNDTIMEO of ours to run out. The kernel never
+ * fires early; two in a hundred are for the counter's rate. */
 static bool may_have_run_out(uint64_t started)
 {
 	return clock_since_ns(started) >= send_timeout_slice_us(0) * 980;
@@ -337,8 +337,9 @@ static ssize_t carry_blindly(const struct outgoing *o, ssize_t result, int error
 {
 	struct pollfd room = {.fd = o->fd, .events = POLLOUT};
 	size_t accepted = result > 0 ? (size_t)result : 0;
-	while ((result > 0 || error == EAGAIN) && may_have_run_out(started) && completable(o) && !asked_not_to_wait(o) && !socket_nonblocking(o->fd) && accepted < o->length &&
-	       libc.poll(&room, 1, -1) == 1) {
+	const bool goes_on = (result > 0 || error == EAGAIN) && may_have_run_out(started) && completable(o) &&
+	                     !asked_not_to_wait(o) && !socket_nonblocking(o->fd);
+	while (goes_on && accepted < o->length && libc.poll(&room, 1, -1) == 1) {
 		const ssize_t sent = push(o, accepted);
 		if (sent > 0)
 			accepted += (size_t)sent;

@@ -41,7 +41,8 @@ bool signals_restart(void)
 	struct sigaction action;
 	/* libc keeps one or two for itself and refuses to tell; those always restart. */
 	for (int signal = 1; signal < NSIG; signal++)
-		if (!is_fault(signal) && sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
+		if (!is_fault(signal) && sigaction(signal, NULL, &action) == 0 &&
+		    action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
 		    !(action.sa_flags & SA_RESTART))
 			return false;
 	return true;

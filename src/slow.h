@@ -52,7 +52,9 @@ void connect_failed(int fd);
 
 /** A call that sends, in one form for all of them. */
 struct outgoing {
-	enum { WITH_WRITE, WITH_SEND, WITH_SENDTO, WITH_WRITEV, WITH_SENDMSG, WITH_SENDFILE, WITH_SENDFILE64, WITH_SPLICE } how;
+	enum {
+		WITH_WRITE, WITH_SEND, WITH_SENDTO, WITH_WRITEV, WITH_SENDMSG, WITH_SENDFILE, WITH_SENDFILE64, WITH_SPLICE
+	} how;
 	int fd;
 	int flags;                    /**< of send(2) or splice(2) */
 	size_t length;                /**< bytes asked for */
@@ -83,7 +85,8 @@ ssize_t send_slow(const struct outgoing *o, ssize_t result, uint64_t started, in
 ssize_t send_careful(const struct outgoing *o, int before);
 
 /** sendmmsg(2) that came back with less than all, or with a last message of less than all. */
-int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, int result, uint64_t started, int before);
+int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, int result, uint64_t started,
+                  int before);
 
 /** Before a send with MSG_FASTOPEN, which connects: arm the socket, so that it comes back to us. */
 void send_arm(int fd);
@@ -107,7 +110,8 @@ int select_limited(int count, fd_set *reads, fd_set *writes, fd_set *excepts, co
 
 /** epoll_wait(2) and its kin, for @p timeout_ns (INT64_MAX: for ever); @p precise: through epoll_pwait2(2), which counts
  * in nanoseconds, the others in milliseconds. */
-int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeout_ns, bool precise, const sigset_t *mask);
+int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeout_ns, bool precise,
+                  const sigset_t *mask);
 
 /** The socket this thread waited for, for writing alone, before anything else: it is a synchronous writer of it.
  * 0: of none. */

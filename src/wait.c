@@ -374,7 +374,8 @@ static int ask_epoll(int epfd, struct epoll_event *events, int most, int64_t ns,
 	return libc.epoll_pwait(epfd, events, most, ms > INT32_MAX ? INT32_MAX : (int)ms, mask);
 }
 
-int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeout_ns, bool precise, const sigset_t *mask)
+int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeout_ns, bool precise,
+                  const sigset_t *mask)
 {
 	/* Shared by all threads: whoever comes first after it looks after everything. */
 	static _Atomic int64_t next_look_ns, last_look_ns;
