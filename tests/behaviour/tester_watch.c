@@ -45,7 +45,6 @@ static bool take_sample(int fd, struct sample *sample)
 	socklen_t size = sizeof info;
 
 	memset(&info, 0, sizeof info);
-	/* In this order: a connection that is reset in between has nothing outstanding, and that is no progress. */
 	if (syscall(SYS_ioctl, fd, SIOCOUTQ, &sample->outstanding) ||
 	    syscall(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, &info, &size))
 		return false;
@@ -70,7 +69,7 @@ static void *watch_main(void *context)
 {
 	const struct timespec pause = { .tv_nsec = SAMPLE_US * 1000L };
 	struct watch *watch = context;
-	struct sample last = { 0 }, sample;
+	struct sample last = { 0 }, sample, again;
 	int64_t last_us = watch->seen_us;
 
 	while (!atomic_load(&watch->over)) {
@@ -81,6 +80,9 @@ static void *watch_main(void *context)
 		/* With nothing outstanding no clock runs. */
 		bool progress = sample.acked != last.acked || sample.window != last.window || !sample.outstanding;
 
+		/* A reset changes everything, and the kernel reads the state before it waits for whoever does that. */
+		if (progress && !take_sample(watch->fd, &again))
+			break;
 		note(watch, progress, last_us, now_us());
 		last = sample;
 		last_us = before_us;
