@@ -19,9 +19,9 @@
 /** Descriptors with a hint of their own; above, every one counts as hinted. */
 #define HINTS 65536
 #define LOOKED_AFTER (MEMORY_WATCHED | MEMORY_LINGERING)
-#define LISTED (MEMORY_CONNECTING | LOOKED_AFTER)
+#define LISTED (MEMORY_CONNECTING | MEMORY_NUDGED | LOOKED_AFTER)
 
-_Atomic unsigned attention, watched;
+_Atomic unsigned attention, watched, nudged;
 
 static struct {
 	struct memory slots[SLOTS];
@@ -61,6 +61,7 @@ static bool take(struct memory *m, uint64_t old, uint64_t cookie)
 	atomic_store(&m->clock, 0);
 	atomic_store(&m->since_ns, 0);
 	atomic_store(&m->looked_ns, 0);
+	atomic_store(&m->calm_ns, 0);
 	atomic_store(&m->user_timeout_ms, 0);
 	return true;
 }
@@ -122,6 +123,8 @@ void memory_set(struct memory *m, unsigned flags)
 		atomic_fetch_add(&attention, 1);
 	if ((now & LOOKED_AFTER) && !(before & LOOKED_AFTER))
 		atomic_fetch_add(&watched, 1);
+	if ((now & MEMORY_NUDGED) && !(before & MEMORY_NUDGED))
+		atomic_fetch_add(&nudged, 1);
 }
 
 void memory_clear(struct memory *m, unsigned flags)
@@ -133,6 +136,8 @@ void memory_clear(struct memory *m, unsigned flags)
 		atomic_fetch_sub(&attention, 1);
 	if ((before & LOOKED_AFTER) && !(now & LOOKED_AFTER))
 		atomic_fetch_sub(&watched, 1);
+	if ((before & MEMORY_NUDGED) && !(now & MEMORY_NUDGED))
+		atomic_fetch_sub(&nudged, 1);
 }
 
 bool memory_hinted(int fd)

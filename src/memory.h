@@ -27,6 +27,7 @@ enum memory_flag {
 	                              knowing the deadline (MPTCP) */
 	MEMORY_LINGERING = 64,   /**< ended, but not reset yet because input waits to be read */
 	MEMORY_GAVE_UP = 128,    /**< a connect that we gave up, and the program does not know */
+	MEMORY_NUDGED = 256,     /**< the kernel is to try again shortly before the verdict (nudge.h) */
 };
 
 /** What a send or a receive has to know before it begins. */
@@ -39,12 +40,15 @@ struct memory {
 	_Atomic int64_t looked_ns;     /**< when its progress was last looked at */
 	_Atomic uint32_t flags;        /**< enum memory_flag */
 	_Atomic int fd;                /**< the descriptor it was last seen at: a hint */
+	_Atomic int64_t calm_ns;       /**< nudge.c: the last look that found nothing lost */
 	_Atomic int user_timeout_ms;   /**< the program's TCP_USER_TIMEOUT, to be put back once connected */
 	struct sockaddr_in6 peer;      /**< whom it connects to, IPv4 or IPv6: for log lines alone */
 };
 
 /** How many sockets have a flag of MEMORY_NOTICED: none in most programs at most times. */
 extern _Atomic unsigned attention __attribute__((visibility("hidden")));
+/** How many have MEMORY_NUDGED. */
+extern _Atomic unsigned nudged __attribute__((visibility("hidden")));
 /** How many an event loop has to look after (MEMORY_WATCHED, MEMORY_LINGERING). */
 extern _Atomic unsigned watched __attribute__((visibility("hidden")));
 
@@ -69,8 +73,8 @@ void memory_unhint(int fd);
 /** @p to is now the same open file as @p from. */
 void memory_copy_hint(int from, int to);
 
-/** Walk through what has any of @p flags (of MEMORY_WATCHED, MEMORY_CONNECTING, MEMORY_LINGERING): start with
- * @p *position = 0; NULL at the end. */
+/** Walk through what has any of @p flags (of MEMORY_WATCHED, MEMORY_CONNECTING, MEMORY_LINGERING,
+ * MEMORY_NUDGED): start with @p *position = 0; NULL at the end. */
 struct memory *memory_next(size_t *position, unsigned flags);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "memory.h"
+#include "nudge.h"
 #include "signals.h"
 #include "slow.h"
 #include "socket.h"
@@ -142,6 +143,7 @@ static bool look(struct carried *c, int64_t now_ns, ssize_t *result)
 	if (wait_ns > c->own_until_ns - now_ns)
 		wait_ns = c->own_until_ns - now_ns;
 	c->look_ns = now_ns + wait_ns;
+	nudge(&c->stall, now_ns, left_ns);
 	return true;
 }
 
@@ -224,6 +226,7 @@ static ssize_t carry_on(struct carried *c)
 		}
 	}
 	const int error = errno;
+	nudge_no_more();
 	signals_restore(&mask);
 	errno = error;
 	return result;

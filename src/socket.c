@@ -112,6 +112,10 @@ bool socket_look(int fd, struct look *look)
 		.window = info.tcpi_snd_wnd,
 		.segment = info.tcpi_snd_mss,
 		.in_flight = info.tcpi_unacked,
+		.undisturbed = info.tcpi_ca_state == TCP_CA_Open && info.tcpi_retransmits == 0,
+		.lost = info.tcpi_retransmits > 0,
+		.rto_ns = info.tcpi_rto * NS_PER_US,
+		.rtt_ns = info.tcpi_rtt * NS_PER_US,
 		.retransmits = info.tcpi_backoff > info.tcpi_retransmits ? info.tcpi_backoff : info.tcpi_retransmits,
 	};
 	if (protocol(fd) == IPPROTO_MPTCP) {

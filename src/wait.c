@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "memory.h"
+#include "nudge.h"
 #include "signals.h"
 #include "slow.h"
 #include "socket.h"
@@ -160,7 +161,8 @@ struct survey {
 	int64_t connect_ns;  /**< until the first connect deadline */
 };
 
-static struct survey survey(const struct wait *w, int64_t now_ns, int64_t looked_ns)
+/** @p stays: the caller waits on, and surveys again in time. */
+static struct survey survey(const struct wait *w, int64_t now_ns, int64_t looked_ns, bool stays)
 {
 	struct survey found = {.wait_ns = INT64_MAX, .connect_ns = INT64_MAX};
 	nfds_t position = 0;
@@ -184,6 +186,8 @@ static struct survey survey(const struct wait *w, int64_t now_ns, int64_t looked
 			stall_end(&s, now_ns, 0, 0, false);
 			found.verdict = found.fresh = true;
 		}
+		if (stays && left_ns > 0)
+			nudge(&s, now_ns, left_ns);
 		found.established = true;
 		if (found.wait_ns > stall_slice_ns(&s))
 			found.wait_ns = stall_slice_ns(&s);
@@ -203,7 +207,7 @@ static int wait_in_slices(struct wait *w, int64_t timeout_ns, const sigset_t *ma
 	bool prolonged = false;
 	for (;;) {
 		const int64_t now_ns = clock_now_ns();
-		const struct survey found = survey(w, now_ns, looked_ns);
+		const struct survey found = survey(w, now_ns, looked_ns, true);
 		nfds_t position = 0;
 		const int first = next_writer(w, &position);
 		looked_ns = now_ns;
@@ -248,6 +252,7 @@ static int wait_limited(struct wait *w, int64_t timeout_ns)
 		signals_block(&mask);
 		ready = wait_in_slices(w, timeout_ns, w->mask ? w->mask : &mask);
 		const int error = errno;
+		nudge_no_more();
 		signals_restore(&mask);
 		errno = error;
 	} else if (ready > 0 && w->alone && timeout_ns > 0) {
@@ -257,7 +262,7 @@ static int wait_limited(struct wait *w, int64_t timeout_ns)
 	} else {
 		/* A program that has been refused and asks with no wait alone, again and again, would never hear of it. */
 		const int64_t now_ns = ready == 0 && atomic_load(&watched) ? clock_now_ns() : 0;
-		if (now_ns && survey(w, now_ns, now_ns).verdict)
+		if (now_ns && survey(w, now_ns, now_ns, false).verdict)
 			ready = ask(w, 0, w->mask);
 		ready = learned(w, ready);
 	}
@@ -355,7 +360,9 @@ static int64_t look_after(int64_t now_ns, int64_t looked_ns)
 			connect_learn(fd);
 		else if (left_ns <= 0)
 			stall_end(&s, now_ns, 0, 0, false);
-		else if (next_ns > now_ns + stall_slice_ns(&s))
+		else
+			nudge(&s, now_ns, left_ns);
+		if (!connects && left_ns > 0 && next_ns > now_ns + stall_slice_ns(&s))
 			next_ns = now_ns + stall_slice_ns(&s);
 		if (next_ns > now_ns + left_ns && left_ns > 0)
 			next_ns = now_ns + left_ns;
@@ -410,6 +417,7 @@ int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeou
 			break;
 	}
 	const int error = errno;
+	nudge_no_more();
 	if (ready > 0 && atomic_load(&attention)) {
 		struct memory *m;
 		size_t position = 0;

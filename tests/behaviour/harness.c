@@ -103,10 +103,59 @@ static char **environment_of(const struct setting *setting)
 
 /* ---- the run --------------------------------------------------------------------------------------------------- */
 
-static pid_t start(const struct setting *setting, char *script, int results, int errors)
+/* The words of a command line for a shell: in single quotes, which no word of ours contains. */
+static void quote(char **line, const char *word)
 {
-	char *tester = strdup(needed("SNDTIMEO_TEST_TESTER"));
-	char *arguments[] = { tester, script, NULL };
+	char *longer = text("%s'%s' ", *line, word);
+
+	free(*line);
+	*line = longer;
+}
+
+static char *link_program(void)
+{
+	return text("%s/tests/peers/delayline.py", needed("SNDTIMEO_TEST_SRCDIR"));
+}
+
+/* What delayline.py starts in the near host: the tester with the run's own environment, which is not the link's. */
+static char *near_command(const struct setting *setting, char *script)
+{
+	char *line = strdup("env "), **environment = environment_of(setting);
+
+	for (char **variable = environment; *variable; variable++)
+		if (is_ours(*variable))
+			quote(&line, *variable);
+	quote(&line, needed("SNDTIMEO_TEST_TESTER"));
+	quote(&line, script);
+	return line;
+}
+
+/* The command line of a run: the tester, or the link with the tester at one end and serve.c's program at the other. */
+static char **command_of(const struct setting *setting, char *script, const char *control)
+{
+	char **arguments = calloc(12, sizeof *arguments);
+	size_t n = 0;
+
+	cr_assert(arguments != NULL);
+	if (!setting->far_peer) {
+		arguments[n++] = strdup(needed("SNDTIMEO_TEST_TESTER"));
+		arguments[n++] = script;
+		return arguments;
+	}
+	arguments[n++] = strdup(needed("PYTHON"));
+	arguments[n++] = strdup("-I");
+	arguments[n++] = link_program();
+	arguments[n++] = strdup("--delay");
+	arguments[n++] = text("%.3f", setting->delay_ms / 1000.0);
+	arguments[n++] = strdup("--control");
+	arguments[n++] = strdup(control);
+	arguments[n++] = near_command(setting, script);
+	arguments[n++] = text("%s %s %d %s", needed("SNDTIMEO_TEST_SERVE"), FAR_ADDRESS, FAR_PORT, setting->far_peer);
+	return arguments;
+}
+
+static pid_t spawn(char **arguments, char **environment, int results, int errors)
+{
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 
@@ -115,11 +164,49 @@ static pid_t start(const struct setting *setting, char *script, int results, int
 	posix_spawn_file_actions_adddup2(&actions, errors, 1);
 	posix_spawn_file_actions_adddup2(&actions, errors, 2);
 	posix_spawn_file_actions_adddup2(&actions, results, RESULTS_FD);
-	int error = posix_spawn(&pid, tester, &actions, NULL, arguments, environment_of(setting));
+	int error = posix_spawn(&pid, arguments[0], &actions, NULL, arguments, environment);
 
 	posix_spawn_file_actions_destroy(&actions);
-	cr_assert(error == 0, "%s: %s", tester, strerror(error));
+	cr_assert(error == 0, "%s: %s", arguments[0], strerror(error));
 	return pid;
+}
+
+/* An empty file that steers the link; the tester finds it in its environment. */
+static char *make_control(void)
+{
+	char *path = strdup("link.XXXXXX");
+	int fd = mkstemp(path);
+
+	cr_assert(fd >= 0, "%s: %s", path, strerror(errno));
+	close(fd);
+	char *whole = realpath(path, NULL);
+
+	cr_assert(whole != NULL);
+	setenv("TESTER_LINK", whole, 1);
+	return whole;
+}
+
+static pid_t start(const struct setting *setting, char *script, const char *control, int results, int errors)
+{
+	/* What delayline.py runs must not have our variables; what it starts gets them by near_command(). */
+	static const struct setting none = { .bare = true };
+
+	return spawn(command_of(setting, script, control), environment_of(setting->far_peer ? &none : setting), results,
+		     errors);
+}
+
+void need_link(void)
+{
+	const char *python = getenv("PYTHON");
+	int status = -1;
+
+	if (!python || access(python, X_OK))
+		cr_skip_test("no python3");
+	char *arguments[] = { strdup(python), strdup("-I"), link_program(), strdup("--possible"), NULL };
+	pid_t pid;
+
+	if (posix_spawn(&pid, python, NULL, NULL, arguments, environ) || waitpid(pid, &status, 0) != pid || status)
+		cr_skip_test("no delayed link can be made here");
 }
 
 /* Read what is there; at the end of file the descriptor is closed and becomes -1. */
@@ -170,10 +257,12 @@ struct run *play(const struct setting *setting, const char *format, ...)
 	va_start(arguments, format);
 	cr_assert(run && vasprintf(&script, format, arguments) >= 0);
 	va_end(arguments);
+	char *control = setting->far_peer ? make_control() : NULL;
+
 	cr_assert(pipe2(results, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0);
 	int64_t until_ms = now_ms() + (setting->watchdog_ms ? setting->watchdog_ms : WATCHDOG_MS) +
 			   (sanitized() ? SANITIZED_GRACE_MS : 0);
-	pid_t pid = start(setting, script, results[1], errors[1]);
+	pid_t pid = start(setting, script, control, results[1], errors[1]);
 
 	run->script = script;
 	close(results[1]);
@@ -182,9 +271,12 @@ struct run *play(const struct setting *setting, const char *format, ...)
 
 	if (!gather_all(both, until_ms)) {
 		run->hung = true;
-		kill(pid, SIGKILL);
+		/* The link takes what it started with it. */
+		kill(pid, control ? SIGTERM : SIGKILL);
 	}
 	cr_assert(waitpid(pid, &run->status, 0) == pid);
+	if (control)
+		unlink(control);
 	run->transcript = both[0].text;
 	run->errors = both[1].text;
 	return run;

@@ -12,7 +12,8 @@
  *
  * From the environment: SNDTIMEO_TEST_LIBRARY and SNDTIMEO_TEST_TESTER (absolute paths), and, optional,
  * SNDTIMEO_TEST_PRELOAD_FIRST (goes in front in LD_PRELOAD: a sanitizer's runtime), SNDTIMEO_TEST_SYMBOLS (a file, one
- * exported symbol a line), SNDTIMEO_TEST_EARLY (a library built from early.c), SNDTIMEO_TEST_SEED.
+ * exported symbol a line), SNDTIMEO_TEST_EARLY (a library built from early.c), SNDTIMEO_TEST_SEED; for links PYTHON,
+ * SNDTIMEO_TEST_SRCDIR and SNDTIMEO_TEST_SERVE (the program built from serve.c).
  */
 #ifndef SNDTIMEO_TESTS_HARNESS_H
 #define SNDTIMEO_TESTS_HARNESS_H
@@ -37,7 +38,12 @@ struct setting {
 	const char *policy;     /**< SNDTIMEO_POLICY; NULL: unset */
 	const char *preload;    /**< one more library, behind ours; NULL: none */
 	int watchdog_ms;        /**< the run is killed after so long; 0: WATCHDOG_MS */
+	const char *far_peer;   /**< words for serve.c: a peer at FAR_ADDRESS and FAR_PORT, a delayed link away; NULL: none */
+	int delay_ms;           /**< of that link, each way */
 };
+
+#define FAR_ADDRESS "10.9.0.2"
+#define FAR_PORT 8080
 
 /** Longer than any run should take, shorter than anybody wants to wait. */
 #define WATCHDOG_MS 10000
@@ -53,6 +59,9 @@ struct run {
 
 /** Run the tester with the script that @p format makes. Fails the test if it cannot be run at all. */
 struct run *play(const struct setting *setting, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Skips the test, by name, if no delayed link can be made here (delayline.py says why). */
+void need_link(void);
 
 /** @return whether the run printed @p key. */
 bool has_value(const struct run *run, const char *key);

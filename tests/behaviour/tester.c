@@ -4,6 +4,7 @@
  */
 #include "tester.h"
 
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -233,13 +234,15 @@ static void step_port(struct step *step)
 	usual_port = number_word(step, 0);
 }
 
-/* connect [PORT|unspec] */
+/* connect [PORT|unspec] [at=ADDRESS]: to loopback, or an IPv4 address */
 static void step_connect(struct step *step)
 {
 	struct slot *slot = slot_of(step);
 	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
 	socklen_t size = sizeof(struct sockaddr_in);
 	struct measured m;
+
+	const char *elsewhere = option(step, "at", NULL);
 
 	if (!step->n_words)
 		size = loopback(&address, slot->family, (unsigned)usual_port);
@@ -248,6 +251,8 @@ static void step_connect(struct step *step)
 	else
 		/* The next connection's peer expects the pattern from its beginning. */
 		slot->received = *slot->sent = 0;
+	if (elsewhere && inet_pton(AF_INET, elsewhere, &((struct sockaddr_in *)&address)->sin_addr) != 1)
+		die("at=%s", elsewhere);
 	MEASURE(&m, connect(slot->fd, (struct sockaddr *)&address, size));
 	check_errno(&m);
 	report_measured(step, &m);
@@ -664,6 +669,26 @@ static void step_exec(struct step *step)
 	die("%s: %s", program, strerror(errno));
 }
 
+/* link all|big|ack|none [after=MS]: what the delayed link loses from then on (delayline.py) */
+static void step_link(struct step *step)
+{
+	const char *mode = word(step, 0), *path = getenv("TESTER_LINK");
+	const struct timespec later = { .tv_nsec = number_option(step, "after", 0) % 1000 * 1000000L,
+					.tv_sec = number_option(step, "after", 0) / 1000 };
+	/* The link looks from time to time. */
+	const struct timespec seen = { .tv_nsec = 50000000L };
+
+	nanosleep(&later, NULL);
+	const int fd = path ? open(path, O_WRONLY | O_TRUNC | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		die("TESTER_LINK");
+	if (strcmp(mode, "none") != 0 && write(fd, mode, strlen(mode)) < 0)
+		die("%s: %s", path, strerror(errno));
+	close(fd);
+	nanosleep(&seen, NULL);
+}
+
 /* fork: the rest of the script is the child's; the parent ends as it does */
 static void step_fork(struct step *step)
 {
@@ -725,6 +750,7 @@ static const struct known_step {
 	{ "early", step_early },       { "port", step_port },
 	{ "crashhandler", step_crashhandler },
 	{ "fds", step_fds },           { "fork", step_fork },
+	{ "link", step_link },
 };
 
 static struct step *parse_step(char *text)

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: MIT
 """Run a client and a server as two hosts at the ends of a link that delays every packet.
 
-usage: delayline.py [--delay S] CLIENT SERVER     (each a shell command)
+usage: delayline.py [--delay S] [--control FILE] CLIENT SERVER     (each a shell command)
        delayline.py --possible                    (says why not and fails, if it cannot work here)
 
 The client is 10.9.0.1, the server 10.9.0.2, the MTU 1500; a packet takes S seconds each way (default 0.05: a round trip
 of 100 ms). Each host is a network namespace whose only link is a tun device, and this program carries the packets:
-nothing leaves the two namespaces. The client starts once the server listens; when it ends, the server gets SIGTERM and
+nothing leaves the two namespaces. What FILE says while the link is up steers it: "all" loses every packet, "big" the
+client's of more than 500 bytes (a hole in the path's MTU discovery), "ack" the server's, nothing none. The client starts once the server listens; when it ends, the server gets SIGTERM and
 the client's exit status is this program's. Needs root, or a system that lets users make namespaces, and /dev/net/tun.
 """
 import argparse
 import collections
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -27,6 +29,8 @@ TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 MTU = 1500
 # More packets than this wait in the sending host's own queue, as behind a real network card.
 PACKETS_ON_THE_LINE = 4000
+BIG = 500
+SECONDS_BETWEEN_LOOKS = 0.02
 LISTEN_STATE = '0A'
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -67,8 +71,9 @@ class Host:
         call('setns', self.namespace, CLONE_NEWNET)
 
     def start(self, command):
-        # exec: the process we signal is the command itself, not a shell that would leave it behind.
-        return subprocess.Popen(['sh', '-c', 'exec ' + command], preexec_fn=self.enter)
+        # exec: the process we signal is the command itself, not a shell that would leave it behind. Whatever descriptors
+        # our caller gave us are for the two commands.
+        return subprocess.Popen(['sh', '-c', 'exec ' + command], preexec_fn=self.enter, close_fds=False)
 
     def listens(self):
         self.enter()
@@ -88,13 +93,33 @@ class Host:
             pass   # a host that cannot take a packet loses it: that is what a network does
 
 
+class Control:
+    """What the control file says, asked often."""
+
+    def __init__(self, path):
+        self.path = path
+        self.mode = ''
+        self.looked = 0
+
+    def loses(self, packet, from_client):
+        now = time.monotonic()
+        if self.path and now - self.looked > SECONDS_BETWEEN_LOOKS:
+            self.looked = now
+            with contextlib.suppress(OSError), open(self.path) as f:
+                self.mode = f.read().strip()
+        return (self.mode == 'all' or self.mode == 'big' and from_client and len(packet) > BIG
+                or self.mode == 'ack' and not from_client)
+
+
 class Link:
     """Carries packets between two hosts, each of them `delay` seconds late, in order."""
 
-    def __init__(self, hosts, delay):
+    def __init__(self, hosts, delay, control):
+        self.client = hosts[0].line
         self.other = {hosts[0].line: hosts[1], hosts[1].line: hosts[0]}
         self.hosts = {host.line: host for host in hosts}
         self.delay = delay
+        self.control = control
         self.packets = collections.deque()
 
     def carry_until(self, ended):
@@ -116,6 +141,8 @@ class Link:
             packet = self.hosts[line].read_packet()
             if packet is None:
                 return
+            if self.control.loses(packet, line == self.client):
+                continue
             self.packets.append((time.monotonic() + self.delay, self.other[line], packet))
 
     def deliver(self):
@@ -142,14 +169,14 @@ def wait_until_listening(host, server):
         time.sleep(0.02)
 
 
-def run(client_command, server_command, delay):
+def run(client_command, server_command, delay, control):
     near, far = build_hosts()
     started = []
     try:
         started.append(far.start(server_command))
         wait_until_listening(far, started[0])
         started.append(near.start(client_command))
-        Link((near, far), delay).carry_until(os.pidfd_open(started[1].pid))
+        Link((near, far), delay, Control(control)).carry_until(os.pidfd_open(started[1].pid))
         return started[1].wait()
     finally:
         for process in reversed(started):
@@ -160,6 +187,7 @@ def run(client_command, server_command, delay):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--delay', type=float, default=0.05)
+    parser.add_argument('--control', metavar='FILE')
     parser.add_argument('--possible', action='store_true')
     parser.add_argument('commands', nargs='*', metavar='COMMAND')
     options = parser.parse_args()
@@ -170,7 +198,7 @@ def main():
         if options.possible:
             build_hosts()
             return 0
-        return run(*options.commands, options.delay)
+        return run(*options.commands, options.delay, options.control)
     except Impossible as reason:
         print('delayline: %s' % reason, file=sys.stderr)
         return 77   # Automake's "skipped"

@@ -4,6 +4,7 @@
  */
 #include "peer.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -81,14 +82,16 @@ static socklen_t loopback(struct sockaddr_storage *address, int family, unsigned
 	return sizeof *in;
 }
 
-static int bound_socket(int family, unsigned *port)
+static int bound_socket(int family, const char *elsewhere, unsigned *port)
 {
 	struct sockaddr_storage address;
-	socklen_t size = loopback(&address, family, 0);
+	socklen_t size = loopback(&address, family, *port);
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		die("socket");
+	if (elsewhere && inet_pton(AF_INET, elsewhere, &((struct sockaddr_in *)&address)->sin_addr) != 1)
+		die(elsewhere);
 	if (bind(fd, (struct sockaddr *)&address, size) || getsockname(fd, (struct sockaddr *)&address, &size))
 		die("bind");
 	/* The port is at the same place in both families. */
@@ -277,7 +280,8 @@ struct peer *peer_start(const struct peer_script *script)
 		die("calloc");
 	peer->script = *script;
 	peer->report.in_pattern = true;
-	peer->listener = bound_socket(script->family ? script->family : AF_INET, &peer->port);
+	peer->port = script->port;
+	peer->listener = bound_socket(script->family ? script->family : AF_INET, script->address, &peer->port);
 	peer->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* Both must be there before the handshake: accepted sockets inherit them. */
 	if (script->rcvbuf_bytes &&
@@ -354,7 +358,7 @@ struct blackhole *blackhole_start(int family)
 
 	if (!hole)
 		die("calloc");
-	hole->listener = bound_socket(family, &hole->port);
+	hole->listener = bound_socket(family, NULL, &hole->port);
 	if (listen(hole->listener, 0))
 		die("listen");
 	while (!full) {
@@ -380,9 +384,9 @@ void blackhole_finish(struct blackhole *hole)
 
 unsigned refusing_port(int family)
 {
-	unsigned port;
+	unsigned port = 0;
 
 	/* Left open on purpose: bound but not listening it refuses, and no other test can be given the port. */
-	(void)bound_socket(family, &port);
+	(void)bound_socket(family, NULL, &port);
 	return port;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief Misbehaving TCP peers on loopback, each a thread of the test that starts it.
+ * @brief Misbehaving TCP peers, each a thread of the test that starts it (or of serve.c, at the far end of a link).
  *
  * Everything here ends the test process with a message if the machine refuses something (no socket, no port).
  */
@@ -23,6 +23,8 @@ enum peer_stop {
 /** How a peer behaves. All zero is a healthy one: it reads as fast as it can until the connection ends. */
 struct peer_script {
 	int family;              /**< AF_INET (also when 0) or AF_INET6 */
+	const char *address;     /**< IPv4, instead of loopback; NULL: loopback */
+	unsigned port;           /**< 0: of the kernel's choice */
 	int rcvbuf_bytes;        /**< SO_RCVBUF of its socket; 0: the kernel's own */
 	int mss_bytes;           /**< TCP_MAXSEG of its socket, because loopback's 64 KB segments hide small windows; 0: off */
 	int start_ms;            /**< waits so long after accepting before its first read */
@@ -51,7 +53,7 @@ struct peer_report {
 
 struct peer;
 
-/** Listen on a port of the kernel's choice and serve one connection as @p script says, in a thread of its own. */
+/** Listen, and serve one connection as @p script says, in a thread of its own. */
 struct peer *peer_start(const struct peer_script *script);
 /** @return the port it listens on, on 127.0.0.1 or ::1. */
 unsigned peer_port(const struct peer *peer);
