@@ -48,6 +48,9 @@ static const char *const on_others[] = {
 	"sock unix; fill send flags=dontwait; wait poll out 0; wait poll out 300; wait select out 300; wait epoll_wait out 300; "
 	"jump 400 send send 100000; close",
 	"sock unix; nonblock 1; fill send; wait poll out 1100; send send 10; close",
+	"sock unix; nonblock 1; nonblock 0; rawopt sndtimeo; close",
+	"sock seqpacket; nonblock 1 by=ioctl; nonblock 0 by=ioctl; rawopt sndtimeo; dup 5; rawopt @copy #5 sndtimeo",
+	"sock udp4; nonblock 1; nonblock 0; rawopt sndtimeo; connect 9; rawopt @connected sndtimeo; rawopt nodelay",
 	"sock unix; setopt sndtimeo 300; fill send; getopt sndtimeo; close",
 	"sock seqpacket; send send 1000; send sendmsg 1000 iov=5; recv #1 recv 10; recv #1 recvmsg 5000; close; recv #1 recv 10",
 	"sock seqpacket; fill send flags=dontwait; jump 400 send send 1000; close",

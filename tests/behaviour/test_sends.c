@@ -159,7 +159,7 @@ Test(sends, room_after_a_pause_is_used, .timeout = 20)
 }
 
 /* Rule 6: no wait for what asked not to wait, nor for nothing. */
-Test(sends, msg_dontwait_never_waits, .timeout = 20)
+Test(sends, msg_dontwait_never_waits, .timeout = 60)
 {
 	static const char *const able[] = { "send", "sendto", "sendmsg", "sendmmsg" };
 	struct peer *peer = peer_start(&never_reads);

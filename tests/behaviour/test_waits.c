@@ -234,6 +234,7 @@ static char *healthy_waits(const struct setting *setting, const char *call)
 
 ROW_TEST(waits, without_a_stall_as_without_us, ROWS_OF(all_calls))
 {
+	not_under("tsan", "the thread sanitizer is too slow for the pauses in it");
 	const char *call = all_calls[*number];
 	char *bare = healthy_waits(&(struct setting){ .bare = true }, call);
 	char *limited = healthy_waits(&(struct setting){ .send_ms = 3000, .connect_ms = 3000 }, call);
