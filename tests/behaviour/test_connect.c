@@ -371,6 +371,25 @@ Test(connects, fastopen_to_a_healthy_peer, .timeout = 20)
 	expect_peer_read(peer_finish(peer, 2000), 2000000);
 }
 
+/* Rule 1: keepalive is the program's. */
+Test(connects, keepalive_is_untouched, .timeout = 20)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ 0 });
+	struct run *run = play(&(struct setting){ .connect_ms = 700, .send_ms = 600 },
+			       "sock tcp4; setopt keepalive 1; setopt keepidle 7; setopt keepcnt 3; nonblock 1; connect %u; "
+			       "wait poll out 1000; rawopt keepalive; rawopt @idle keepidle; rawopt @count keepcnt; "
+			       "rawopt @user user_timeout",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "rawopt.value", 1);
+	expect(run, "idle.value", 7);
+	expect(run, "count.value", 3);
+	/* It would take the place of the count (tcp(7)). */
+	expect(run, "user.value", 0);
+	peer_finish(peer, 0);
+}
+
 /* ---- MPTCP, where the kernel has it ------------------------------------------------------------------------------ */
 
 Test(connects, mptcp, .timeout = 20)

@@ -201,12 +201,53 @@ Test(sends, zerocopy_is_counted_truthfully, .timeout = 20)
 {
 	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 100000, .chunk_bytes = 60000, .pause_ms = 15 });
 	struct run *run = play(&limited,
-			       "sock tcp4; setopt zerocopy 1; connect %u; sendall send 3000000 flags=zerocopy; close",
+			       "sock tcp4; setopt sndbuf 60000; setopt zerocopy 1; connect %u; "
+			       "send @first send 3000000 flags=zerocopy; sendall send 3000000 flags=zerocopy; close",
 			       peer_port(peer));
 
 	expect_clean(run);
+	/* Each call has a completion of its own, which is to say what the call said. */
+	expect_within(run, "first.ret", 1, 3000000 - 1);
 	expect(run, "sendall.ret", 3000000);
-	expect_peer_read(peer_finish(peer, 3000), 3000000);
+	expect_peer_read(peer_finish(peer, 3000), value_of(run, "first.ret") + 3000000);
+}
+
+/* Rule 6: control data belongs to the bytes it came with, so the rest is for the program to send. */
+Test(sends, control_data_is_sent_once, .timeout = 20)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 100000, .chunk_bytes = 60000, .pause_ms = 15 });
+	struct run *run = play(&limited, "sock tcp4; setopt sndbuf 60000; connect %u; send @first sendmsg 3000000 control=1; "
+					 "sendall sendmsg 1000000 control=1; close",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect_within(run, "first.ret", 1, 3000000 - 1);
+	expect(run, "sendall.ret", 1000000);
+	expect_peer_read(peer_finish(peer, 3000), value_of(run, "first.ret") + 1000000);
+}
+
+/* As ever: one for each send that finds the connection broken, none for what a verdict ended. */
+Test(sends, sigpipe, .timeout = 20)
+{
+	struct peer *resets = peer_start(&(struct peer_script){ .stop = PEER_RESETS, .stop_bytes = 10000 });
+	struct run *run = play(&limited, "sigpipe; sock tcp4; connect %u; sendall send 8000000; send @a send 10; "
+					 "send @b write 10; send @c send 10 flags=nosignal; sigpipe count",
+			       peer_port(resets));
+
+	expect_clean(run);
+	expect(run, "c.errno", EPIPE);
+	expect(run, "sigpipe.count", 2);
+	peer_finish(resets, 0);
+
+	struct peer *stalls = peer_start(&never_reads);
+
+	run = play(&limited, "sigpipe; sock tcp4; connect %u; sendall send 8000000; send @a send 10; send @b write 10; "
+			     "sigpipe count",
+		   peer_port(stalls));
+	expect_clean(run);
+	expect(run, "b.errno", ETIMEDOUT);
+	expect(run, "sigpipe.count", 0);
+	peer_finish(stalls, 0);
 }
 
 Test(sends, more_is_kept, .timeout = 20)

@@ -55,6 +55,39 @@ Test(signals, restarting_handlers_do_not_interrupt_a_connect_nor_delay_its_end, 
 	blackhole_finish(hole);
 }
 
+/* Rule 2: the handler's own write meets a wrapper in the middle of a wrapper. */
+Test(signals, a_handler_may_write_while_its_thread_sends, .timeout = 40)
+{
+	ON_TIME_SIGNALS;
+	for_each_call(call) {
+		struct peer *stalls = peer_start(&never_reads), *healthy = peer_start(&(struct peer_script){ 0 });
+		struct run *run = play(&limited, "sock #1 tcp4; connect @other #1 %u; sock tcp4; connect %u; watch; " FILL
+						 "timerwrite #1 5; sendall %s 200000; timerwrite @told #1 0; close #1",
+				       peer_port(healthy), peer_port(stalls), *call);
+
+		expect_clean(run);
+		expect(run, "sendall.errno", ETIMEDOUT);
+		expect_within(run, "sendall.stall_least", 0, latest_ms(SEND_MS));
+		expect_within(run, "told.count", 10, 100000);
+		cr_assert_eq(peer_finish(healthy, 2000).bytes, (uint64_t)value_of(run, "told.count"));
+		peer_finish(stalls, 0);
+	}
+}
+
+/* The same on the socket that the send waits for: there is no room for either. */
+Test(signals, a_handler_may_write_to_the_same_socket, .timeout = 20)
+{
+	ON_TIME_SIGNALS;
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 100000, .chunk_bytes = 60000, .pause_ms = 15 });
+	struct run *run = play(&limited, "sock tcp4; setopt sndbuf 60000; connect %u; timerwrite 20; sendall send 2000000; "
+					 "timerwrite @told 0; close",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "sendall.ret", 2000000);
+	cr_assert_eq(peer_finish(peer, 2000).bytes, 2000000 + (uint64_t)value_of(run, "told.count"));
+}
+
 /* A crash handler (Python's faulthandler) does not restart, but it interrupts no call either. */
 Test(signals, crash_handlers_do_not_count, .timeout = 20)
 {

@@ -10,32 +10,57 @@
 /* Longer than it takes to fill a socket until it settles. */
 #define SEND_MS 1300
 
+#define THREADS 62
+
 #define FILL "fill send flags=dontwait settle=1; "
 
 static const struct setting limited = { .send_ms = SEND_MS };
 static const struct peer_script never_reads = { .stop = PEER_STALLS };
 
-/* Slots 1 to 16 are connections to one listener in slot 40; each thread has its own. */
+/* Slots 1 to 62 are connections to one listener in slot 63; each thread has its own. */
 Test(threads, many_with_a_socket_each, .timeout = 20)
 {
-	char script[4096] = "sock #40 tcp4; listen #40; ";
+	char script[16384] = "sock #63 tcp4; listen #63; ";
 	size_t length = strlen(script);
 
-	for (int i = 1; i <= 16; i++)
+	for (int i = 1; i <= THREADS; i++)
 		length += (size_t)snprintf(script + length, sizeof script - length,
-					   "client #40; accept #40 accept %d; &sendall @s%d #%d send 8000000; ", i, i, i);
-	for (int i = 1; i <= 16; i++)
+					   "client #63; accept #63 accept %d; &sendall @s%d #%d send 4000000; ", i, i, i);
+	for (int i = 1; i <= THREADS; i++)
 		length += (size_t)snprintf(script + length, sizeof script - length, "join s%d; ", i);
 	struct run *run = play(&limited, "%s", script);
 
 	expect_clean(run);
-	for (int i = 1; i <= 16; i++) {
+	for (int i = 1; i <= THREADS; i++) {
 		char key[32];
 
 		snprintf(key, sizeof key, "s%d.errno", i);
 		expect(run, key, ETIMEDOUT);
 		snprintf(key, sizeof key, "s%d.ms", i);
-		expect_within(run, key, earliest_ms(SEND_MS), latest_ms(SEND_MS) + 1000);
+		expect_within(run, key, earliest_ms(SEND_MS), latest_ms(SEND_MS) + 2000);
+	}
+}
+
+Test(threads, children_are_made_while_a_thread_sends, .timeout = 40)
+{
+	static const char *const ways[] = { "fork", "vfork", "spawn" };
+
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		struct peer *stalls = peer_start(&never_reads);
+		struct peer *slow = peer_start(&(struct peer_script){ .rcvbuf_bytes = 100000, .chunk_bytes = 60000, .pause_ms = 15 });
+		struct run *run = play(&limited, "sock tcp4; setopt sndbuf 60000; connect %u; sock #1 tcp4; connect @c1 #1 %u; watch #1; "
+						 "&sendall @slow write 2000000; &sendall @stalled #1 send 8000000; "
+						 "storm %s 1800; join slow; join stalled; close",
+				       peer_port(slow), peer_port(stalls), ways[i]);
+
+		expect_clean(run);
+		expect(run, "storm.failed", 0);
+		expect_within(run, "storm.count", 10, 1000000);
+		expect(run, "slow.ret", 2000000);
+		expect(run, "stalled.errno", ETIMEDOUT);
+		expect_stalled_for(run, "stalled", SEND_MS);
+		expect_peer_read(peer_finish(slow, 3000), 2000000);
+		peer_finish(stalls, 0);
 	}
 }
 

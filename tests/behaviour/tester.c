@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -308,6 +309,9 @@ static const struct socket_option {
 	{ "zerocopy", SOL_SOCKET, SO_ZEROCOPY },
 	{ "user_timeout", IPPROTO_TCP, TCP_USER_TIMEOUT },
 	{ "nodelay", IPPROTO_TCP, TCP_NODELAY },
+	{ "keepalive", SOL_SOCKET, SO_KEEPALIVE },
+	{ "keepidle", IPPROTO_TCP, TCP_KEEPIDLE },
+	{ "keepcnt", IPPROTO_TCP, TCP_KEEPCNT },
 	{ "fastopen_connect", IPPROTO_TCP, TCP_FASTOPEN_CONNECT },
 };
 
@@ -689,6 +693,81 @@ static void step_link(struct step *step)
 	nanosleep(&seen, NULL);
 }
 
+static volatile sig_atomic_t handler_fd;
+static volatile sig_atomic_t handler_written;
+
+static void on_alarm_write(int signal)
+{
+	const int before = errno;
+
+	(void)signal;
+	if (write(handler_fd, ".", 1) == 1)
+		handler_written = handler_written + 1;
+	errno = before;
+}
+
+/* timerwrite EVERY_MS: SIGALRM's handler, which restarts, writes a byte to the slot. timerwrite 0: reports how many. */
+static void step_timerwrite(struct step *step)
+{
+	const long every_ms = number_word(step, 0);
+
+	handler_fd = slot_of(step)->fd;
+	if (every_ms)
+		handle_alarm(on_alarm_write, SA_RESTART);
+	set_timer(every_ms, every_ms);
+	report(step, "count", handler_written);
+}
+
+/* A child that ends at once, made by the call of that name. */
+static pid_t make_child(const char *by)
+{
+	char *arguments[] = { (char *)"true", NULL };
+	pid_t child = -1;
+
+	if (strcmp(by, "spawn") == 0)
+		return posix_spawnp(&child, arguments[0], NULL, NULL, arguments, environ) ? -1 : child;
+	if (strcmp(by, "vfork") == 0) {
+		child = vfork();
+		if (child == 0) {
+			execvp(arguments[0], arguments);
+			_exit(1);
+		}
+		return child;
+	}
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	return child;
+}
+
+/* storm fork|vfork|spawn MS: child after child, for so long; reports how many, and how many failed */
+static void step_storm(struct step *step)
+{
+	const int64_t until_us = now_us() + number_word(step, 1) * 1000;
+	long count = 0, failed = 0;
+
+	while (now_us() < until_us) {
+		const pid_t child = make_child(word(step, 0));
+		int status = -1;
+
+		count++;
+		failed += child < 0 || waitpid(child, &status, 0) != child || status != 0;
+	}
+	report(step, "count", count);
+	report(step, "failed", failed);
+}
+
+/* sigpipe: from now on it is counted; sigpipe count: reports how many came */
+static void step_sigpipe(struct step *step)
+{
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+
+	if (step->n_words)
+		report(step, "count", alarms);
+	else
+		sigaction(SIGPIPE, &action, NULL);
+}
+
 /* fork: the rest of the script is the child's; the parent ends as it does */
 static void step_fork(struct step *step)
 {
@@ -749,6 +828,9 @@ static const struct known_step {
 	{ "exec", step_exec },         { "adopt", step_adopt },         { "exit", step_exit },
 	{ "early", step_early },       { "port", step_port },
 	{ "crashhandler", step_crashhandler },
+	{ "timerwrite", step_timerwrite },
+	{ "storm", step_storm },
+	{ "sigpipe", step_sigpipe },
 	{ "fds", step_fds },           { "fork", step_fork },
 	{ "link", step_link },
 };

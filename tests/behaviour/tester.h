@@ -103,11 +103,12 @@ void watch_stall(struct slot *slot, int64_t start_us, int64_t end_us, int64_t *l
 struct shape {
 	int flags;
 	int pieces;                      /**< elements of the iovec; 0: one */
+	bool control;                    /**< sendmsg: with control data */
 	struct sockaddr_storage to;      /**< ss_family AF_UNSPEC: no address */
 	socklen_t to_size;
 };
 
-/** Read flags=, iov= and to= of a step. */
+/** Read flags=, iov=, control= and to= of a step. */
 struct shape shape_of(const struct step *step);
 /** Send @p size bytes of the pattern by the call of that name, once, and count what it says was taken. */
 struct measured send_once(const char *call, struct slot *slot, size_t size, const struct shape *shape);

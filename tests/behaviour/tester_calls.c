@@ -103,12 +103,28 @@ static void fill_message(struct msghdr *message, struct iovec *iov, int pieces, 
 	}
 }
 
+/* Some that TCP takes, and that changes nothing: no time stamps. */
+static void add_control(struct msghdr *message)
+{
+	static union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(uint32_t))];
+	} control;
+
+	control.header = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(uint32_t)), .cmsg_level = SOL_SOCKET,
+					   .cmsg_type = SO_TIMESTAMPING };
+	message->msg_control = &control;
+	message->msg_controllen = sizeof control;
+}
+
 static ssize_t by_sendmsg(struct outgoing *out)
 {
 	struct iovec iov[MOST_PIECES];
 	struct msghdr message;
 
 	fill_message(&message, iov, scatter(iov, out->shape.pieces, out->bytes, out->size), out);
+	if (out->shape.control)
+		add_control(&message);
 	return sendmsg(out->fd, &message, out->shape.flags);
 }
 
@@ -247,6 +263,7 @@ struct shape shape_of(const struct step *step)
 	struct shape shape = { .flags = parse_flags(option(step, "flags", "")) };
 	const long port = number_option(step, "to", 0);
 
+	shape.control = number_option(step, "control", 0) != 0;
 	shape.pieces = (int)number_option(step, "iov", 1);
 	if (shape.pieces < 1 || shape.pieces > MOST_PIECES)
 		die("iov=%d", shape.pieces);
@@ -273,7 +290,7 @@ struct measured send_once(const char *call, struct slot *slot, size_t size, cons
 	die("no call %s", call);
 }
 
-/* send CALL BYTES [flags=] [iov=] [to=PORT] */
+/* send CALL BYTES [flags=] [iov=] [to=PORT] [control=1] */
 void step_send(struct step *step)
 {
 	struct shape shape = shape_of(step);
