@@ -11,6 +11,9 @@
 
 /** TCP_USER_TIMEOUT is taken off so many looks before the timer runs out: a thread may be late by one or two. */
 #define SLICES_BEFORE 3
+/** Looks are no longer apart than this while it is on: the timer of window probes, which takes 200 ms at least, must not
+ * run out before a look has found that the link is back. */
+#define NUDGED_SLICE_NS (100 * NS_PER_MS)
 /** Looks that are left for the answer's coming in. */
 #define SLICES_AFTER 4
 
@@ -35,6 +38,16 @@ static void put_on(int fd, struct memory *m, int64_t ns)
 		memory_set(m, MEMORY_NUDGED);
 }
 
+/** Whether what is in flight takes so long that the retransmission timer is about to run out, or has. With nothing in
+ * flight it is the timer of window probes that runs; that one counts TCP_USER_TIMEOUT from long ago, and ends healthy
+ * connections. */
+static bool is_late(const struct look *look, int64_t since_ns, int64_t now_ns)
+{
+	const int64_t late_ns = look->rto_ns / 2;
+	return look->in_flight && look->window &&
+	       (look->lost || (look->last_sent_ns > late_ns && now_ns - since_ns > late_ns));
+}
+
 void nudge(const struct stall *s, int64_t now_ns, int64_t left_ns)
 {
 	struct memory *m = s->memory;
@@ -47,11 +60,18 @@ void nudge(const struct stall *s, int64_t now_ns, int64_t left_ns)
 		atomic_store_explicit(&m->calm_ns, now_ns, memory_order_relaxed);
 	const int64_t calm_ns = atomic_load_explicit(&m->calm_ns, memory_order_relaxed);
 	/* The kernel counts from when the timer ran out first, and ends a connection at once for which that is longer ago
-	 * than we know: hence only if we have seen it calm since the last progress. A closed window is another timer's. */
-	if (now_ns >= again_ns - SLICES_BEFORE * stall_slice_ns(s) || s->look.window == 0 || calm_ns < since_ns)
+	 * than we know: hence only if we have seen it calm since the last progress. */
+	if (!is_late(&s->look, since_ns, now_ns) || calm_ns < since_ns ||
+	    now_ns >= again_ns - SLICES_BEFORE * stall_slice_ns(s))
 		take_off(s->fd, m);
-	else if (s->look.lost ? !memory_has(m, MEMORY_NUDGED) : now_ns - since_ns > s->look.rto_ns / 2)
+	else if (s->look.undisturbed || !memory_has(m, MEMORY_NUDGED))
 		put_on(s->fd, m, again_ns - calm_ns);
+}
+
+int64_t nudge_slice_ns(const struct stall *s)
+{
+	const int64_t slice_ns = stall_slice_ns(s);
+	return memory_has(s->memory, MEMORY_NUDGED) && slice_ns > NUDGED_SLICE_NS ? NUDGED_SLICE_NS : slice_ns;
 }
 
 void nudge_take_all_off(void)

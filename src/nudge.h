@@ -18,7 +18,7 @@
 #include "stall.h"
 
 /**
- * The caller waits for room on a connection, has looked and will look again in stall_slice_ns(): see to it that the
+ * The caller waits for room on a connection, has looked and will look again in nudge_slice_ns(): see to it that the
  * kernel tries again in time, if it would not. Whoever calls this calls nudge_no_more() when it stops waiting.
  *
  * @param left_ns what stall_left_ns() said
@@ -26,6 +26,9 @@
 void nudge(const struct stall *s, int64_t now_ns, int64_t left_ns);
 
 void nudge_take_all_off(void);
+
+/** When to look again: stall_slice_ns(), or sooner while the kernel is being nudged. */
+int64_t nudge_slice_ns(const struct stall *s);
 
 /** Nobody is going to look for a while: no TCP_USER_TIMEOUT of ours may be left. Keeps errno. */
 static inline void nudge_no_more(void)

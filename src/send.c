@@ -129,7 +129,6 @@ static ssize_t verdict(struct carried *c, int64_t now_ns)
 static bool look(struct carried *c, int64_t now_ns, ssize_t *result)
 {
 	const int64_t left_ns = stall_left_ns(&c->stall, now_ns);
-	int64_t wait_ns = stall_slice_ns(&c->stall);
 	if (left_ns <= 0 && !socket_writable(c->o->fd)) {
 		*result = verdict(c, now_ns);
 		return false;
@@ -138,12 +137,13 @@ static bool look(struct carried *c, int64_t now_ns, ssize_t *result)
 		*result = counted(c, EAGAIN);
 		return false;
 	}
+	nudge(&c->stall, now_ns, left_ns);
+	int64_t wait_ns = nudge_slice_ns(&c->stall);
 	if (wait_ns > left_ns)
 		wait_ns = left_ns;
 	if (wait_ns > c->own_until_ns - now_ns)
 		wait_ns = c->own_until_ns - now_ns;
 	c->look_ns = now_ns + wait_ns;
-	nudge(&c->stall, now_ns, left_ns);
 	return true;
 }
 

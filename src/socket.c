@@ -114,6 +114,7 @@ bool socket_look(int fd, struct look *look)
 		.in_flight = info.tcpi_unacked,
 		.undisturbed = info.tcpi_ca_state == TCP_CA_Open && info.tcpi_retransmits == 0,
 		.lost = info.tcpi_retransmits > 0,
+		.last_sent_ns = info.tcpi_last_data_sent * NS_PER_MS,
 		.rto_ns = info.tcpi_rto * NS_PER_US,
 		.rtt_ns = info.tcpi_rtt * NS_PER_US,
 		.retransmits = info.tcpi_backoff > info.tcpi_retransmits ? info.tcpi_backoff : info.tcpi_retransmits,

@@ -44,6 +44,7 @@ struct look {
 	uint32_t retransmits;   /**< timeouts of the segment now being sent again, or of the window probe */
 	bool undisturbed;       /**< nothing is held to be lost, and nothing was sent again */
 	bool lost;              /**< the retransmission timer has run out since the last acknowledgement */
+	int64_t last_sent_ns;   /**< time since data was sent for the first time, not again */
 	int64_t rto_ns;         /**< the retransmission timer (RFC 6298), doubled each time it runs out */
 	int64_t rtt_ns;         /**< round trip, smoothed */
 };

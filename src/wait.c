@@ -189,8 +189,8 @@ static struct survey survey(const struct wait *w, int64_t now_ns, int64_t looked
 		if (stays && left_ns > 0)
 			nudge(&s, now_ns, left_ns);
 		found.established = true;
-		if (found.wait_ns > stall_slice_ns(&s))
-			found.wait_ns = stall_slice_ns(&s);
+		if (found.wait_ns > nudge_slice_ns(&s))
+			found.wait_ns = nudge_slice_ns(&s);
 		if (found.wait_ns > left_ns)
 			found.wait_ns = left_ns > 0 ? left_ns : 0;
 	}
@@ -362,8 +362,8 @@ static int64_t look_after(int64_t now_ns, int64_t looked_ns)
 			stall_end(&s, now_ns, 0, 0, false);
 		else
 			nudge(&s, now_ns, left_ns);
-		if (!connects && left_ns > 0 && next_ns > now_ns + stall_slice_ns(&s))
-			next_ns = now_ns + stall_slice_ns(&s);
+		if (!connects && left_ns > 0 && next_ns > now_ns + nudge_slice_ns(&s))
+			next_ns = now_ns + nudge_slice_ns(&s);
 		if (next_ns > now_ns + left_ns && left_ns > 0)
 			next_ns = now_ns + left_ns;
 	}
