@@ -141,8 +141,8 @@ Test(inherit, duplicates, .timeout = 30)
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
 		struct peer *peer = peer_start(&never_reads);
 		struct run *run = play(&limited,
-				       "sock tcp4; connect %u; watch; dup 5 by=%s; sendall #5 send 30000000; send @first send 10; "
-				       "close; send #5 send 10; recv #5 recv 10; close #5",
+				       "sigpipe; sock tcp4; connect %u; watch; dup 5 by=%s; sendall send 30000000; send @first send 10; "
+				       "close; send #5 send 10; recv #5 recv 10; close #5; sigpipe count",
 				       peer_port(peer), ways[i]);
 
 		expect_clean(run);
@@ -151,6 +151,7 @@ Test(inherit, duplicates, .timeout = 30)
 		expect(run, "first.errno", ETIMEDOUT);
 		expect(run, "send.errno", ETIMEDOUT);
 		expect(run, "recv.errno", ETIMEDOUT);
+		expect(run, "sigpipe.count", 0);
 		peer_finish(peer, 0);
 	}
 }
