@@ -94,6 +94,8 @@ static int give_up(int fd, const struct sockaddr *to, socklen_t length, int64_t 
 	const struct sockaddr_in6 peer = noted(to, length);
 	report_connect(&peer, (clock_now_ns() - begun_ns) / NS_PER_MS);
 	socket_give_up(fd);
+	/* That left ECONNRESET for whoever asks next. */
+	socket_take_error(fd);
 	return fail(ETIMEDOUT);
 }
 

@@ -222,6 +222,12 @@ bool socket_give_up(int fd)
 	return libc.connect(fd, &nobody, sizeof nobody) == 0;
 }
 
+void socket_take_error(int fd)
+{
+	int error;
+	option(fd, SOL_SOCKET, SO_ERROR, &error, sizeof error);
+}
+
 void socket_end(int fd)
 {
 	const struct linger reset = {.l_onoff = 1, .l_linger = 0};

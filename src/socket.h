@@ -92,6 +92,9 @@ int user_timeout_for(int32_t deadline_ms);
  * waits, with POLLERR and POLLHUP. The socket can be connected anew. */
 bool socket_give_up(int fd);
 
+/** Take the error off that the socket would report next. */
+void socket_take_error(int fd);
+
 /**
  * A verdict: this connection is over, and the kernel is told so that every holder of the socket finds out. Closing
  * resets it from now on (SO_LINGER {1,0}); SO_SNDTIMEO becomes one tick, and both together are the mark that

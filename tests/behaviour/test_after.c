@@ -128,6 +128,58 @@ ROW_TEST(after, waiting_reader_ends, ROWS_OF(waits))
 	peer_finish(peer, 0);
 }
 
+/* Another process that holds the socket: the verdict is the kernel's, not only ours. */
+Test(after, reader_in_another_process_ends, .timeout = 30)
+{
+	struct peer *peer = silent_peer(0);
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "sock tcp4; connect %u; child recv recv 100 @reader; sleep 50; sendall send %ld @up; reap",
+			       peer_port(peer), BYTES);
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_failed(run, "reader", ETIMEDOUT);
+	expect(run, "reap.status", 0);
+	peer_finish(peer, 0);
+}
+
+Test(after, sender_in_another_process_ends, .timeout = 30)
+{
+	struct peer *peer = silent_peer(0);
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "sock tcp4; connect %u; child sendall write %ld @other; sleep 50; sendall send %ld @up; reap; "
+			       "recv recv 10 @late",
+			       peer_port(peer), BYTES, BYTES);
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect(run, "other.errno", ETIMEDOUT);
+	expect_failed(run, "late", ETIMEDOUT);
+	peer_finish(peer, 0);
+}
+
+/* The program has nothing more to read, or the peer nothing more to say: sends count all the same. */
+Test(after, half_closed, .timeout = 30)
+{
+	for (size_t i = 0; i < ROWS_OF(callers); i++) {
+		struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .says_no_more = true });
+		struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+				       "sock tcp4; connect %u; %s; sleep 50; recv recv 100 @end; watch; %s %ld %s @up; "
+				       "recv recv 100 @after",
+				       peer_port(peer), callers[i].setup, callers[i].upload, BYTES, callers[i].options);
+
+		expect_clean(run);
+		expect(run, "end.ret", 0);
+		if (callers[i].writer)
+			expect(run, "up.timed_out", 1);
+		else
+			expect(run, "up.errno", ETIMEDOUT);
+		expect_failed(run, "after", ETIMEDOUT);
+		peer_resume(peer);
+		cr_assert_eq(peer_finish(peer, 3000).end, PEER_SAW_RESET);
+	}
+}
+
 /* ---- sends and options ------------------------------------------------------------------------------------------- */
 
 #define SENDS (ROWS_OF(sends) * ROWS_OF(callers))

@@ -4,8 +4,10 @@
  */
 #include "harness.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The kernel alone ends a connect no earlier than its first SYN is sent again. */
 #define KERNEL_LEAST_MS 1000
@@ -28,7 +30,7 @@ static void blocking(int deadline_ms)
 	for_each_family(family) {
 		struct blackhole *hole = blackhole_start(family);
 		struct run *run = play(&(struct setting){ .connect_ms = deadline_ms },
-				       "sock %s; connect %u; peername; rawopt @left user_timeout; rawopt nonblock; close",
+				       "sock %s; connect %u; peername; getopt error; rawopt @left user_timeout; rawopt nonblock; close",
 				       kind_of(family), blackhole_port(hole));
 
 		expect_clean(run);
@@ -36,6 +38,7 @@ static void blocking(int deadline_ms)
 		expect(run, "connect.errno", ETIMEDOUT);
 		expect_took(run, "connect.ms", deadline_ms);
 		expect(run, "peername.errno", ENOTCONN);
+		expect(run, "getopt.value", 0);
 		expect(run, "left.value", 0);
 		expect(run, "rawopt.value", 0);
 		cr_assert(strstr(run->errors, "connect to ") && strstr(run->errors, " timed out after "), "%s", run->errors);
@@ -369,6 +372,47 @@ Test(connects, fastopen_to_a_healthy_peer, .timeout = 20)
 	expect_clean(run);
 	expect(run, "send.ret", 2000000);
 	expect_peer_read(peer_finish(peer, 2000), 2000000);
+}
+
+static void *open_later(void *hole)
+{
+	usleep(400 * 1000);
+	blackhole_open(hole);
+	return NULL;
+}
+
+/* An answer that comes late, but in time, is an answer: to the SYN that is sent again after 1 s. */
+Test(connects, answered_late, .timeout = 30)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct blackhole *hole = blackhole_start(AF_INET);
+		pthread_t opener;
+		char script[128];
+
+		snprintf(script, sizeof script, i ? "nonblock 1; connect %u; wait poll out 2500; nonblock 0" : "connect %u",
+			 blackhole_port(hole));
+		cr_assert_eq(pthread_create(&opener, NULL, open_later, hole), 0);
+		struct run *run = play(&(struct setting){ .connect_ms = 2600 },
+				       "sock tcp4; %s; getopt error; peername; send send 1000; rawopt user_timeout", script);
+
+		expect_clean(run);
+		expect_within(run, i ? "wait.ms" : "connect.ms", 500, 2500);
+		expect(run, "getopt.value", 0);
+		expect(run, "peername.ret", 0);
+		expect(run, "send.ret", 1000);
+		expect(run, "rawopt.value", 0);
+		pthread_join(opener, NULL);
+		blackhole_finish(hole);
+	}
+}
+
+/* Nothing names that path: it waits for ever, as without us. */
+Test(connects, a_unix_listener_with_a_full_backlog, .timeout = 20)
+{
+	struct run *run = play(&(struct setting){ .connect_ms = 200, .watchdog_ms = 1500 }, "unixfull");
+
+	cr_assert(run->hung, "%s%s", run->transcript, run->errors);
+	cr_assert(has_value(run, "unixfull.waits"));
 }
 
 /* Rule 1: keepalive is the program's. */

@@ -22,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -257,6 +258,28 @@ static void step_connect(struct step *step)
 	MEASURE(&m, connect(slot->fd, (struct sockaddr *)&address, size));
 	check_errno(&m);
 	report_measured(step, &m);
+}
+
+/* unixfull: connects to a listener of AF_UNIX until one has to wait; says so before that one */
+static void step_unixfull(struct step *step)
+{
+	/* In no folder: the first byte is 0 (unix(7)). */
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+					   (size_t)snprintf(address.sun_path + 1, 20, "tester.%d", getpid()));
+
+	if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 0))
+		die("listener: %s", strerror(errno));
+	for (int i = 0; i < 2; i++) {
+		const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		struct measured m;
+
+		if (i == 1)
+			report(step, "waits", 1);
+		MEASURE(&m, connect(fd, (struct sockaddr *)&address, size));
+		report_measured(step, &m);
+	}
 }
 
 /* listen: on a port of the kernel's choice */
@@ -583,20 +606,30 @@ static void on_alarm_jump(int signal)
 	siglongjmp(jump_target, 1);
 }
 
-/* jump MS STEP...: runs the step and leaves it by siglongjmp from a handler after so long; reports whether it did */
-static void step_jump(struct step *step)
+/* The words of a step from number @p first on as a step of their own, with its label if it was given one. */
+static struct step *inner_step(const struct step *step, int first)
 {
 	char text[256] = "";
 
-	for (int i = 1; i < step->n_words; i++)
+	for (int i = first; i < step->n_words; i++)
 		strcat(strcat(text, step->words[i]), " ");
+	struct step *inner = parse_step(strdup(text));
+
+	if (strcmp(step->label, step->name) != 0)
+		inner->label = step->label;
+	return inner;
+}
+
+/* jump MS STEP...: runs the step and leaves it by siglongjmp from a handler after so long; reports whether it did */
+static void step_jump(struct step *step)
+{
 	handle_alarm(on_alarm_jump, 0);
 	if (sigsetjmp(jump_target, 1)) {
 		report(step, "jumped", 1);
 		return;
 	}
 	set_timer(number_word(step, 0), 0);
-	run_step(parse_step(strdup(text)));
+	run_step(inner_step(step, 1));
 	set_timer(0, 0);
 	report(step, "jumped", 0);
 }
@@ -673,6 +706,30 @@ static void step_exec(struct step *step)
 	die("%s: %s", program, strerror(errno));
 }
 
+static pid_t child;
+
+/* child STEP...: runs the step in a child, while this process goes on */
+static void step_child(struct step *step)
+{
+	child = fork();
+	if (child < 0)
+		die("fork: %s", strerror(errno));
+	if (child)
+		return;
+	run_step(inner_step(step, 0));
+	_exit(0);
+}
+
+/* reap: waits for the child; reports its status */
+static void step_reap(struct step *step)
+{
+	int status = -1;
+
+	if (waitpid(child, &status, 0) != child)
+		die("waitpid: %s", strerror(errno));
+	report(step, "status", status);
+}
+
 /* link all|big|ack|none [after=MS]: what the delayed link loses from then on (delayline.py) */
 static void step_link(struct step *step)
 {
@@ -722,22 +779,22 @@ static void step_timerwrite(struct step *step)
 static pid_t make_child(const char *by)
 {
 	char *arguments[] = { (char *)"true", NULL };
-	pid_t child = -1;
+	pid_t made = -1;
 
 	if (strcmp(by, "spawn") == 0)
-		return posix_spawnp(&child, arguments[0], NULL, NULL, arguments, environ) ? -1 : child;
+		return posix_spawnp(&made, arguments[0], NULL, NULL, arguments, environ) ? -1 : made;
 	if (strcmp(by, "vfork") == 0) {
-		child = vfork();
-		if (child == 0) {
+		made = vfork();
+		if (made == 0) {
 			execvp(arguments[0], arguments);
 			_exit(1);
 		}
-		return child;
+		return made;
 	}
-	child = fork();
-	if (child == 0)
+	made = fork();
+	if (made == 0)
 		_exit(0);
-	return child;
+	return made;
 }
 
 /* storm fork|vfork|spawn MS: child after child, for so long; reports how many, and how many failed */
@@ -747,11 +804,11 @@ static void step_storm(struct step *step)
 	long count = 0, failed = 0;
 
 	while (now_us() < until_us) {
-		const pid_t child = make_child(word(step, 0));
+		const pid_t made = make_child(word(step, 0));
 		int status = -1;
 
 		count++;
-		failed += child < 0 || waitpid(child, &status, 0) != child || status != 0;
+		failed += made < 0 || waitpid(made, &status, 0) != made || status != 0;
 	}
 	report(step, "count", count);
 	report(step, "failed", failed);
@@ -772,14 +829,14 @@ static void step_sigpipe(struct step *step)
 static void step_fork(struct step *step)
 {
 	watch_stop(slot_of(step));
-	const pid_t child = fork();
+	const pid_t rest = fork();
 	int status = 0;
 
-	if (child < 0)
+	if (rest < 0)
 		die("fork: %s", strerror(errno));
-	if (child == 0)
+	if (rest == 0)
 		return;
-	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
+	if (waitpid(rest, &status, 0) != rest || !WIFEXITED(status))
 		die("the child ended with status 0x%x", (unsigned)status);
 	_exit(WEXITSTATUS(status));
 }
@@ -831,6 +888,9 @@ static const struct known_step {
 	{ "timerwrite", step_timerwrite },
 	{ "storm", step_storm },
 	{ "sigpipe", step_sigpipe },
+	{ "child", step_child },
+	{ "reap", step_reap },
+	{ "unixfull", step_unixfull },
 	{ "fds", step_fds },           { "fork", step_fork },
 	{ "link", step_link },
 };

@@ -235,6 +235,8 @@ static void serve(struct peer *peer, int fd)
 	peer->chunk_left = peer->script.chunk_bytes;
 	if (peer->script.greeting_bytes)
 		greet(peer, fd);
+	if (peer->script.says_no_more)
+		shutdown(fd, SHUT_WR);
 	do {
 		talk(peer, fd);
 		if (ends_it(peer, fd))
@@ -372,6 +374,15 @@ struct blackhole *blackhole_start(int family)
 unsigned blackhole_port(const struct blackhole *hole)
 {
 	return hole->port;
+}
+
+void blackhole_open(struct blackhole *hole)
+{
+	/* Those who wait in the queue are taken out of it, and the last one waits no more for its place; the next SYN that is
+	 * sent again finds room. */
+	close(hole->fillers[--hole->n_fillers]);
+	for (int i = 0; i < hole->n_fillers; i++)
+		close(accept4(hole->listener, NULL, NULL, SOCK_CLOEXEC));
 }
 
 void blackhole_finish(struct blackhole *hole)

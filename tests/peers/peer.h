@@ -33,6 +33,7 @@ struct peer_script {
 	enum peer_stop stop;     /**< what it does after `stop_bytes` */
 	size_t stop_bytes;
 	size_t greeting_bytes;   /**< sends so many bytes of the pattern as soon as it has accepted */
+	bool says_no_more;       /**< ends its own side in good order, at once, and goes on reading */
 	int talk_ms;             /**< sends one byte every so many milliseconds, whatever it reads; 0: silent */
 };
 
@@ -74,6 +75,8 @@ struct blackhole;
 /** @param family AF_INET or AF_INET6 */
 struct blackhole *blackhole_start(int family);
 unsigned blackhole_port(const struct blackhole *hole);
+/** From now on it answers. */
+void blackhole_open(struct blackhole *hole);
 void blackhole_finish(struct blackhole *hole);
 
 /** @return a port of loopback's @p family that refuses connections; it stays taken until the process ends. */
