@@ -206,6 +206,26 @@ Test(stall, only_polls_with_no_wait, .timeout = 30)
 	peer_finish(peer, 0);
 }
 
+/* An event loop may try ten thousand sockets that refuse. Compared with a bare run, with much room for a busy machine. */
+Test(stall, refusals_are_quick, .timeout = 60)
+{
+	long count[2] = { 0 };
+
+	for (int bare = 0; bare <= 1; bare++)
+		for (int i = 0; i < 3; i++) {
+			struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
+			struct run *run = play(&(struct setting){ .bare = bare, .send_ms = 20000 },
+					       "sock tcp4; connect %u; nonblock 1; fill send settle=1; refusals 150",
+					       peer_port(peer));
+
+			expect_clean(run);
+			if (value_of(run, "refusals.count") > count[bare])
+				count[bare] = value_of(run, "refusals.count");
+			peer_finish(peer, 0);
+		}
+	cr_assert(count[0] > count[1] / 8, "%ld refusals, %ld bare", count[0], count[1]);
+}
+
 /* The same with sends alone: a loop that never waits at all. */
 Test(stall, only_sends, .timeout = 30)
 {

@@ -891,6 +891,7 @@ static const struct known_step {
 	{ "child", step_child },
 	{ "reap", step_reap },
 	{ "unixfull", step_unixfull },
+	{ "refusals", step_refusals },
 	{ "fds", step_fds },           { "fork", step_fork },
 	{ "link", step_link },
 };

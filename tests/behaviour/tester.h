@@ -120,6 +120,7 @@ void step_fill(struct step *step);
 void step_recv(struct step *step);
 void step_drain(struct step *step);
 void step_stdio(struct step *step);
+void step_refusals(struct step *step);
 
 /* tester_waits.c */
 /** A way to wait for a slot, as words of a step say it. */

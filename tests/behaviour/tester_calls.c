@@ -350,6 +350,19 @@ void step_fill(struct step *step)
 	}
 }
 
+/* refusals MS: how often a full socket says EAGAIN in so long */
+void step_refusals(struct step *step)
+{
+	const int64_t until_us = now_us() + number_word(step, 0) * 1000;
+	const int fd = slot_of(step)->fd;
+	long count = 0;
+
+	while (now_us() < until_us)
+		for (int i = 0; i < 100; i++)
+			count += send(fd, "", 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+	report(step, "count", count);
+}
+
 /* By the printf of that name that goes to a descriptor; checked ones are found by name (see fortified()). */
 __attribute__((format(printf, 3, 4))) static int print_to(int fd, const char *by, const char *format, ...)
 {
