@@ -69,7 +69,8 @@ static char *preload_list(const struct setting *setting)
 
 	/* ld.so only warns of a library it cannot find, and the test would run bare. */
 	cr_assert(access(library, R_OK) == 0, "%s: %s", library, strerror(errno));
-	return text("LD_PRELOAD=%s:%s:%s", first ? first : "", setting->bare ? "" : library,
+	/* A program built with a sanitizer brings its runtime along, and one that was not needs it for our library alone. */
+	return text("LD_PRELOAD=%s:%s:%s", first && !setting->bare ? first : "", setting->bare ? "" : library,
 		    setting->preload ? setting->preload : "");
 }
 

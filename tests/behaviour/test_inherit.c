@@ -9,7 +9,7 @@
 static const struct setting limited = { .send_ms = SEND_MS };
 static const struct peer_script never_reads = { .stop = PEER_STALLS };
 
-Test(inherit, accepted_sockets_are_limited, .timeout = 20)
+Test(inherit, accepted_sockets_are_limited, .timeout = 60)
 {
 	static const char *const calls[] = { "accept", "accept4" };
 
@@ -25,7 +25,7 @@ Test(inherit, accepted_sockets_are_limited, .timeout = 20)
 	}
 }
 
-Test(inherit, a_listener_over_exec, .timeout = 20)
+Test(inherit, a_listener_over_exec, .timeout = 60)
 {
 	struct run *run = play(&(struct setting){ 0 },
 			       "sock tcp4; listen; exec 5 send=600ms; adopt 5 tcp4; client; accept accept 1; watch #1; "
@@ -36,7 +36,7 @@ Test(inherit, a_listener_over_exec, .timeout = 20)
 	expect_stalled_for(run, "sendall", SEND_MS);
 }
 
-Test(inherit, a_connection_over_exec, .timeout = 20)
+Test(inherit, a_connection_over_exec, .timeout = 60)
 {
 	/* From no limit, and from others, to ours. */
 	static const struct setting before[] = { { 0 }, { .send_ms = 60000 }, { .send_ms = 100 } };
@@ -55,7 +55,7 @@ Test(inherit, a_connection_over_exec, .timeout = 20)
 }
 
 /* The limit that the program before had is not kept: a slow peer is fine. */
-Test(inherit, an_old_limit_does_not_outlive_exec, .timeout = 20)
+Test(inherit, an_old_limit_does_not_outlive_exec, .timeout = 60)
 {
 	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 1200 });
 	struct run *run = play(&(struct setting){ .send_ms = 200 }, "sock tcp4; connect %u; exec 5 send=off; adopt 5 tcp4; "
@@ -68,7 +68,7 @@ Test(inherit, an_old_limit_does_not_outlive_exec, .timeout = 20)
 }
 
 /* Nobody before us can have learned that it is connected. */
-Test(inherit, a_connect_deadline_does_not_outlive_exec, .timeout = 20)
+Test(inherit, a_connect_deadline_does_not_outlive_exec, .timeout = 60)
 {
 	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 1500 });
 	struct run *run = play(&(struct setting){ .connect_ms = 400, .send_ms = 10000 },
@@ -84,7 +84,7 @@ Test(inherit, a_connect_deadline_does_not_outlive_exec, .timeout = 20)
 }
 
 /* inetd's way: the connection is standard input and output. */
-Test(inherit, standard_output_over_exec, .timeout = 20)
+Test(inherit, standard_output_over_exec, .timeout = 60)
 {
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&(struct setting){ 0 },
@@ -97,7 +97,7 @@ Test(inherit, standard_output_over_exec, .timeout = 20)
 	peer_finish(peer, 0);
 }
 
-Test(inherit, a_slow_peer_of_standard_output, .timeout = 20)
+Test(inherit, a_slow_peer_of_standard_output, .timeout = 60)
 {
 	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 60000, .chunk_bytes = 20000, .pause_ms = 20 });
 	struct run *run = play(&(struct setting){ 0 },
@@ -111,7 +111,7 @@ Test(inherit, a_slow_peer_of_standard_output, .timeout = 20)
 	expect_peer_read(peer_finish(peer, 2000), 2000000);
 }
 
-Test(inherit, a_childs_sends, .timeout = 20)
+Test(inherit, a_childs_sends, .timeout = 60)
 {
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&limited, "sock tcp4; connect %u; fork; watch; sendall send 30000000", peer_port(peer));
@@ -123,7 +123,7 @@ Test(inherit, a_childs_sends, .timeout = 20)
 }
 
 /* The program that accepts may have set a limit for all connections on its listener: it is the program's. */
-Test(inherit, own_sndtimeo_of_a_listener, .timeout = 20)
+Test(inherit, own_sndtimeo_of_a_listener, .timeout = 60)
 {
 	struct run *run = play(&limited, "sock tcp4; setopt sndtimeo 3000; listen; rawopt sndtimeo; client; accept accept 1; "
 					 "rawopt @accepted #1 sndtimeo");

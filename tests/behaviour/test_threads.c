@@ -18,7 +18,7 @@ static const struct setting limited = { .send_ms = SEND_MS };
 static const struct peer_script never_reads = { .stop = PEER_STALLS };
 
 /* Slots 1 to 62 are connections to one listener in slot 63; each thread has its own. */
-Test(threads, many_with_a_socket_each, .timeout = 20)
+Test(threads, many_with_a_socket_each, .timeout = 60)
 {
 	char script[16384] = "sock #63 tcp4; listen #63; ";
 	size_t length = strlen(script);
@@ -64,7 +64,7 @@ Test(threads, children_are_made_while_a_thread_sends, .timeout = 40)
 	}
 }
 
-Test(threads, two_on_one_stalled_socket, .timeout = 20)
+Test(threads, two_on_one_stalled_socket, .timeout = 60)
 {
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&limited, "sock tcp4; connect %u; watch; " FILL "&sendall @a send 200000; &sendall @b write 200000; "
@@ -80,7 +80,7 @@ Test(threads, two_on_one_stalled_socket, .timeout = 20)
 }
 
 /* One thread reads while another's send stalls: both end. */
-Test(threads, a_reader_beside_a_stalled_sender, .timeout = 20)
+Test(threads, a_reader_beside_a_stalled_sender, .timeout = 60)
 {
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&limited, "sock tcp4; connect %u; watch; &recv recv 10; sendall send 30000000; join recv",
@@ -117,7 +117,7 @@ Test(threads, a_number_taken_over_during_a_send, .timeout = 40)
 	}
 }
 
-Test(threads, a_number_taken_over_by_dup2_during_a_send, .timeout = 20)
+Test(threads, a_number_taken_over_by_dup2_during_a_send, .timeout = 60)
 {
 	not_under("tsan", "the test races on purpose");
 	struct peer *stalls = peer_start(&never_reads), *healthy = peer_start(&(struct peer_script){ 0 });
@@ -133,7 +133,7 @@ Test(threads, a_number_taken_over_by_dup2_during_a_send, .timeout = 20)
 }
 
 /* After a verdict the number is anybody's. */
-Test(threads, a_number_reused_after_a_verdict, .timeout = 20)
+Test(threads, a_number_reused_after_a_verdict, .timeout = 60)
 {
 	struct peer *stalls = peer_start(&never_reads);
 	struct peer *slow = peer_start(&(struct peer_script){ .rcvbuf_bytes = 100000, .chunk_bytes = 60000, .pause_ms = 15 });
