@@ -20,7 +20,7 @@
 
 extern char **environ;
 
-#define MOST_SETTINGS 8
+#define MOST_SETTINGS (8 + MOST_VARIABLES)
 /* Under a sanitizer a test may find no processor for seconds. */
 #define SANITIZED_GRACE_MS 8000
 
@@ -99,6 +99,8 @@ static char **environment_of(const struct setting *setting)
 		made[n++] = text("SNDTIMEO_CONNECT=%dms", setting->connect_ms);
 	if (setting->policy)
 		made[n++] = text("SNDTIMEO_POLICY=%s", setting->policy);
+	for (const char *const *variable = setting->environment; *variable; variable++)
+		made[n++] = (char *)*variable;
 	return made;
 }
 
@@ -155,7 +157,7 @@ static char **command_of(const struct setting *setting, char *script, const char
 	return arguments;
 }
 
-static pid_t spawn(char **arguments, char **environment, int results, int errors)
+static pid_t spawn(char **arguments, char **environment, unsigned closed, int results, int errors)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
@@ -165,6 +167,9 @@ static pid_t spawn(char **arguments, char **environment, int results, int errors
 	posix_spawn_file_actions_adddup2(&actions, errors, 1);
 	posix_spawn_file_actions_adddup2(&actions, errors, 2);
 	posix_spawn_file_actions_adddup2(&actions, results, RESULTS_FD);
+	for (int fd = 0; fd <= 2; fd++)
+		if (closed & 1u << fd)
+			posix_spawn_file_actions_addclose(&actions, fd);
 	int error = posix_spawn(&pid, arguments[0], &actions, NULL, arguments, environment);
 
 	posix_spawn_file_actions_destroy(&actions);
@@ -192,8 +197,8 @@ static pid_t start(const struct setting *setting, char *script, const char *cont
 	/* What delayline.py runs must not have our variables; what it starts gets them by near_command(). */
 	static const struct setting none = { .bare = true };
 
-	return spawn(command_of(setting, script, control), environment_of(setting->far_peer ? &none : setting), results,
-		     errors);
+	return spawn(command_of(setting, script, control), environment_of(setting->far_peer ? &none : setting),
+		     setting->closed, results, errors);
 }
 
 void need_link(void)

@@ -30,6 +30,9 @@
 /** The tests' own allowance for a loaded machine, on top of the contract's tolerance, in this one place. */
 #define GRACE_MS 250
 
+/** Variables that a run can be given as they are. */
+#define MOST_VARIABLES 7
+
 /** What a run of the tester is given. All zero: the library with no limit set. */
 struct setting {
 	bool bare;              /**< without the library */
@@ -37,6 +40,8 @@ struct setting {
 	int connect_ms;         /**< SNDTIMEO_CONNECT; 0: unset */
 	const char *policy;     /**< SNDTIMEO_POLICY; NULL: unset */
 	const char *preload;    /**< one more library, behind ours; NULL: none */
+	const char *environment[MOST_VARIABLES + 1];   /**< NAME=VALUE, as it is; ends with NULL */
+	unsigned closed;        /**< standard descriptors that the run is begun without: bit 0, 1 and 2 */
 	int watchdog_ms;        /**< the run is killed after so long; 0: WATCHDOG_MS */
 	const char *far_peer;   /**< words for serve.c: a peer at FAR_ADDRESS and FAR_PORT, a delayed link away; NULL: none */
 	int delay_ms;           /**< of that link, each way */

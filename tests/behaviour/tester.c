@@ -894,6 +894,8 @@ static const struct known_step {
 	{ "refusals", step_refusals },
 	{ "fds", step_fds },           { "fork", step_fork },
 	{ "link", step_link },
+	{ "size", step_size },         { "nofile", step_nofile },
+	{ "seccomp", step_seccomp },   { "noproc", step_noproc },
 };
 
 static struct step *parse_step(char *text)

@@ -140,6 +140,12 @@ void step_wait(struct step *step);
 void step_epadd(struct step *step);
 void step_epwait(struct step *step);
 
+/* tester_hostile.c */
+void step_size(struct step *step);
+void step_nofile(struct step *step);
+void step_seccomp(struct step *step);
+void step_noproc(struct step *step);
+
 /* tester_loops.c */
 void step_upload(struct step *step);
 void step_sync(struct step *step);

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Bad settings, and machines that take things away: one clear line or none, and the program runs on.
+ */
+#include "callers.h"
+#include "harness.h"
+#include "rows.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define DURATION "a decimal number with ms, s, m or h (default s), at most 24 days, or 0 or off for no limit"
+/* The longest string that exec passes on (MAX_ARG_STRLEN), its end included. */
+#define LONGEST (128 * 1024)
+#define SHOWN 60
+#define BYTES 3000000
+#define SEND_MS 500
+
+static const struct peer_script never_reads = { .stop = PEER_STALLS };
+/* Slower than the limit below for most of what it gets. */
+static const struct peer_script slow = { .rcvbuf_bytes = 65536, .chunk_bytes = 20000, .pause_ms = 20 };
+
+static const struct caller callers[] = {
+	BLOCKING_CALLER,
+	WRITER(30000),
+	POLL_LOOP("events=in+out"),
+	EPOLL_LOOP("events=in+out"),
+};
+
+/* What a program prints under this setting that does an upload to a healthy peer, which has to arrive. */
+static const char *said_in_an_upload(const struct setting *setting, const char *before)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ 0 });
+	struct run *run = play(setting, "%s; sock tcp4; connect %u; sendall send %d; close", before, peer_port(peer), BYTES);
+
+	expect_clean(run);
+	expect(run, "connect.ret", 0);
+	expect(run, "sendall.ret", BYTES);
+	expect_peer_read(peer_finish(peer, 5000), BYTES);
+	return run->errors;
+}
+
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
+
+static const struct malformed {
+	const char *name;
+	const char *value;
+	const char *shown;
+	const char *accepted;
+} malformed[] = {
+	{ "CONNECT", "3x", "3x", DURATION },
+	{ "CONNECT", "-1", "-1", DURATION },
+	{ "CONNECT", "+3", "+3", DURATION },
+	{ "CONNECT", " ", " ", DURATION },
+	{ "CONNECT", "1e3", "1e3", DURATION },
+	{ "CONNECT", "never", "never", DURATION },
+	{ "CONNECT", "1\n2", "1?2", DURATION },
+	{ "CONNECT", "1s\n", "1s?", DURATION },
+	{ "SEND", "0x10", "0x10", DURATION },
+	{ "SEND", "1,5", "1,5", DURATION },
+	{ "SEND", ".", ".", DURATION },
+	{ "SEND", "nan", "nan", DURATION },
+	{ "SEND", "3 s", "3 s", DURATION },
+	{ "SEND", "\n", "?", DURATION },
+	{ "SEND", "\nsndtimeo: all is well", "?sndtimeo: all is well", DURATION },
+	{ "SEND", "\033]0;title\a\033[2J", "?]0;title??[2J", DURATION },
+	{ "SEND", "5\xd9\xa5\xff", "5???", DURATION },
+	{ "SEND", "%s%n%1000d", "%s%n%1000d", DURATION },
+	{ "SEND", "597h", "597h", DURATION },
+	{ "SEND", "2147483648ms", "2147483648ms", DURATION },
+	{ "SEND", "18446744073709551616ms", "18446744073709551616ms", DURATION },
+	{ "SEND", "99999999999999999999999999999999999999h", "99999999999999999999999999999999999999h", DURATION },
+	{ "POLICY", "Cap", "Cap", "replace or cap" },
+	{ "POLICY", "cap\n", "cap?", "replace or cap" },
+	{ "POLICY", "replace,cap", "replace,cap", "replace or cap" },
+	{ "LOG", "/dev/null", "/dev/null", "stderr or off" },
+	{ "LOG", "off\r\n", "off??", "stderr or off" },
+};
+
+/* As a program's first setting, and behind good ones, which count all the same. */
+ROW_TEST(hostile, malformed_value, ROWS_OF(malformed))
+{
+	const struct malformed *bad = &malformed[*number];
+	char variable[256], wanted[512];
+
+	snprintf(variable, sizeof variable, "SNDTIMEO_%s=%s", bad->name, bad->value);
+	snprintf(wanted, sizeof wanted, "sndtimeo: SNDTIMEO_%s='%s' ignored: expected %s\n", bad->name, bad->shown,
+		 bad->accepted);
+	cr_expect_str_eq(said_in_an_upload(&(struct setting){ .environment = { variable } }, "sleep 0"), wanted);
+	cr_expect_str_eq(said_in_an_upload(&(struct setting){ .send_ms = 60000, .connect_ms = 60000,
+							      .environment = { variable } }, "sleep 0"), wanted);
+}
+
+/* A line each, and what is good among them counts. */
+Test(hostile, all_settings_malformed, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .environment = {
+				       "SNDTIMEO_CONNECT=soon", "SNDTIMEO_POLICY=rePlace", "SNDTIMEO_SEND=500ms",
+				       "SNDTIMEO_LOG=syslog", "SNDTIMEO_SNED=1", "SNDTIMEO_\n=1", "SNDTIMEO_=\n" } },
+			       "sock tcp4; connect %u; watch; sendall send 30000000 @up", peer_port(peer));
+	static const char wanted[] =
+		"sndtimeo: SNDTIMEO_CONNECT='soon' ignored: expected " DURATION "\n"
+		"sndtimeo: SNDTIMEO_POLICY='rePlace' ignored: expected replace or cap\n"
+		"sndtimeo: SNDTIMEO_LOG='syslog' ignored: expected stderr or off\n"
+		"sndtimeo: SNDTIMEO_SNED is not a setting of this version: ignored\n"
+		"sndtimeo: SNDTIMEO_? is not a setting of this version: ignored\n"
+		"sndtimeo: SNDTIMEO_ is not a setting of this version: ignored\n";
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_stalled_for(run, "up", SEND_MS);
+	cr_assert(strncmp(run->errors, wanted, strlen(wanted)) == 0, "%s", run->errors);
+	peer_finish(peer, 0);
+}
+
+static const struct longest {
+	const char *before;
+	char filler;
+	const char *shown;   /* NULL: nothing is to be said */
+	const char *accepted;
+} longest[] = {
+	{ "SNDTIMEO_CONNECT=", 'x', "x", DURATION },
+	{ "SNDTIMEO_CONNECT=", '9', "9", DURATION },
+	{ "SNDTIMEO_CONNECT=", '\n', "?", DURATION },
+	{ "SNDTIMEO_SEND=", '\033', "?", DURATION },
+	{ "SNDTIMEO_SEND=", '0', NULL, NULL },
+	{ "SNDTIMEO_SEND=9.", '9', NULL, NULL },
+	{ "SNDTIMEO_POLICY=", 'c', "c", "replace or cap" },
+	{ "SNDTIMEO_LOG=", '/', "/", "stderr or off" },
+	{ "SNDTIMEO_", 'X', "X", NULL },
+};
+
+ROW_TEST(hostile, value_as_long_as_can_be, ROWS_OF(longest))
+{
+	const struct longest *row = &longest[*number];
+	const bool is_name = row->shown && !row->accepted;
+	char *variable = calloc(1, LONGEST), wanted[512] = "";
+
+	cr_assert(variable);
+	memset(variable, row->filler, LONGEST - 1);
+	memcpy(variable, row->before, strlen(row->before));
+	if (is_name)
+		memcpy(variable + LONGEST - 3, "=1", 2);
+	if (row->shown) {
+		strcat(wanted, "sndtimeo: ");
+		strcat(strcat(wanted, row->before), is_name ? "" : "'");
+		for (size_t i = is_name ? strlen(row->before) : 0; i < SHOWN; i++)
+			strcat(wanted, row->shown);
+		strcat(wanted, is_name ? "... is not a setting of this version: ignored\n" : "...' ignored: expected ");
+		if (!is_name)
+			strcat(strcat(wanted, row->accepted), "\n");
+	}
+	cr_expect_str_eq(said_in_an_upload(&(struct setting){ .environment = { variable } }, "sleep 0"), wanted);
+}
+
+/* Good, and far from anything that anybody needs. */
+static const char *const absurd[] = {
+	"2147483647ms", "576h", "596.5h", "0.000000000000000000000000000001ms", "0000000000000000000000000.5h", "off", "0",
+};
+
+ROW_TEST(hostile, absurd_number, ROWS_OF(absurd))
+{
+	char variable[2][128];
+
+	/* Less than a millisecond is one, and no limit for an upload. */
+	const bool tiny = strstr(absurd[*number], "0ms") || strstr(absurd[*number], "01ms");
+
+	snprintf(variable[0], sizeof variable[0], "SNDTIMEO_CONNECT=%s", tiny ? "1h" : absurd[*number]);
+	snprintf(variable[1], sizeof variable[1], "SNDTIMEO_SEND=%s", tiny ? "576h" : absurd[*number]);
+	for (size_t i = 0; i < ROWS_OF(callers); i++) {
+		struct peer *peer = peer_start(&slow);
+		struct run *run = play(&(struct setting){ .environment = { variable[0], variable[1] } },
+				       "sock tcp4; setopt sndbuf 100000; connect %u; %s; %s 600000 %s @up", peer_port(peer),
+				       callers[i].setup, callers[i].upload, callers[i].options);
+
+		expect_clean(run);
+		expect(run, "up.ret", 600000);
+		cr_assert_str_empty(run->errors);
+		peer_resume(peer);
+		expect_peer_read(peer_finish(peer, 5000), 600000);
+	}
+}
+
+/* ---- standard descriptors ---------------------------------------------------------------------------------------- */
+
+ROW_TEST(hostile, closed_standard_descriptors, 8)
+{
+	const unsigned closed = (unsigned)*number;
+	const struct setting bad = { .closed = closed, .environment = { "SNDTIMEO_SEND=soon" } };
+	const struct setting good = { .closed = closed, .send_ms = SEND_MS, .connect_ms = SEND_MS };
+	const char *said = said_in_an_upload(&bad, "sleep 0");
+
+	if (closed & 4)
+		cr_expect_str_empty(said);
+	else
+		cr_expect(strncmp(said, "sndtimeo: SNDTIMEO_SEND='soon' ignored: ", 40) == 0, "%s", said);
+	cr_expect_str_empty(said_in_an_upload(&good, "sleep 0"));
+}
+
+/* A socket that got number 2 carries what the program sends, and nothing of ours. */
+Test(hostile, stderr_is_the_socket, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .closed = 4, .send_ms = SEND_MS },
+			       "sock tcp4; size; connect %u; sendall send 30000000 @up; accepted", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "size.fd", 2);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect(run, "accepted.counted", value_of(run, "up.ret"));
+	peer_resume(peer);
+	cr_assert(peer_finish(peer, 2000).in_pattern);
+}
+
+/* ---- what a process may be denied -------------------------------------------------------------------------------- */
+
+/* All descriptors are taken when the stall comes. */
+ROW_TEST(hostile, no_descriptor_left_in_a_stall, ROWS_OF(callers))
+{
+	const struct caller *caller = &callers[*number];
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "sock tcp4; connect %u; send send 10; %s; wait %s out 0; nofile 40; watch; %s 30000000 %s @up",
+			       peer_port(peer), caller->setup, caller->in_epoll ? "epoll_wait" : "poll", caller->upload,
+			       caller->options);
+
+	expect_clean(run);
+	expect(run, "nofile.ret", 0);
+	expect(run, "nofile.opened", -1);
+	if (caller->writer)
+		expect(run, "up.timed_out", 1);
+	else
+		expect(run, "up.errno", ETIMEDOUT);
+	if (caller->in_epoll)
+		expect_stalled_in_epoll_for(run, "up", SEND_MS);
+	else
+		expect_stalled_for(run, "up", SEND_MS);
+	cr_expect(strstr(run->errors, "timed out"), "%s", run->errors);
+	peer_finish(peer, 0);
+}
+
+/* A program that is begun with a limit lower than the numbers we look for inherited sockets under. */
+Test(hostile, few_descriptors_at_the_start, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "sock tcp4; connect %u; nofile 200 taken=0; exec 7; adopt 7 tcp4; watch; sendall send 30000000 @up",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "nofile.ret", 0);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_stalled_for(run, "up", SEND_MS);
+	peer_finish(peer, 0);
+}
+
+Test(hostile, no_proc, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "noproc; sock tcp4; connect %u; exec 7; adopt 7 tcp4; watch; sendall send 30000000 @up", peer_port(peer));
+
+	expect_clean(run);
+	if (value_of(run, "noproc.ret"))
+		cr_skip_test("no mount namespace is to be had here");
+	expect(run, "noproc.there", 0);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_stalled_for(run, "up", SEND_MS);
+	cr_expect(strstr(run->errors, "timed out"), "%s", run->errors);
+	peer_finish(peer, 0);
+}
+
+/* ---- a sandbox that refuses getsockopt ---------------------------------------------------------------------------- */
+
+static const char *const refusals[] = { "eperm", "enosys" };
+/* When it begins: before there is a socket, once that is armed and connected, or so in the program before. */
+enum { AT_ONCE, CONNECTED, IN_THE_PROGRAM_BEFORE, BEGINNINGS };
+
+#define SANDBOXES (ROWS_OF(refusals) * BEGINNINGS * ROWS_OF(callers) * 2)
+
+ROW_TEST(hostile, getsockopt_is_refused, SANDBOXES)
+{
+	const size_t to_slow = *number % 2, n = *number / 2;
+	const struct caller *caller = &callers[n % ROWS_OF(callers)];
+	const char *refusal = refusals[n / ROWS_OF(callers) % ROWS_OF(refusals)];
+	const size_t beginning = n / ROWS_OF(callers) / ROWS_OF(refusals);
+	const long bytes = to_slow ? 1500000 : BYTES;
+	struct peer *peer = peer_start(to_slow ? &slow : &(struct peer_script){ 0 });
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS, .connect_ms = SEND_MS },
+			       "%s %s; sock tcp4; setopt sndbuf 100000; connect %u; %s; %s %s; %s; getopt error; "
+			       "%s %ld %s @up; close",
+			       beginning == AT_ONCE ? "seccomp" : "sleep 0 not", refusal, peer_port(peer), caller->setup,
+			       beginning == AT_ONCE ? "sleep 0 not" : "seccomp", refusal,
+			       beginning == IN_THE_PROGRAM_BEFORE ? "exec 7; adopt 7 tcp4" : "sleep 0", caller->upload, bytes,
+			       caller->options);
+
+	expect_clean(run);
+	if (value_of(run, "seccomp.ret"))
+		cr_skip_test("no seccomp filter is to be had here");
+	expect(run, "getopt.ret", -1);
+	expect(run, "getopt.errno", strcmp(refusal, "eperm") == 0 ? EPERM : ENOSYS);
+	expect(run, "connect.ret", 0);
+	expect(run, "up.ret", bytes);
+	/* Else the peer was not slow enough to show anything. */
+	if (to_slow)
+		expect_within(run, "up.ms", 2 * SEND_MS, WATCHDOG_MS);
+	cr_expect_str_empty(run->errors);
+	peer_resume(peer);
+	expect_peer_read(peer_finish(peer, 5000), bytes);
+}
