@@ -39,8 +39,9 @@ static void finish(struct text *line)
 	int type;
 	socklen_t size = sizeof type;
 	struct pollfd target = {.fd = STDERR_FILENO, .events = POLLOUT};
-	if (libc.getsockopt(STDERR_FILENO, SOL_SOCKET, SO_TYPE, &type, &size) < 0 && libc.poll(&target, 1, 0) == 1 &&
-	    target.revents == POLLOUT)
+	/* In a sandbox that forbids to ask, it may be a socket. */
+	if (libc.getsockopt(STDERR_FILENO, SOL_SOCKET, SO_TYPE, &type, &size) < 0 && errno == ENOTSOCK &&
+	    libc.poll(&target, 1, 0) == 1 && target.revents == POLLOUT)
 		write_quietly(STDERR_FILENO, line->at, line->length + 1);
 	errno = before;
 }

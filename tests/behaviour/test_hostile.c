@@ -309,3 +309,21 @@ ROW_TEST(hostile, getsockopt_is_refused, SANDBOXES)
 	peer_resume(peer);
 	expect_peer_read(peer_finish(peer, 5000), bytes);
 }
+
+/* Standard error that may not be asked what it is may be a socket. */
+ROW_TEST(hostile, stderr_may_not_be_asked, ROWS_OF(refusals))
+{
+	struct run *run = play(&(struct setting){ .closed = 4, .environment = { "SNDTIMEO_SEND=soon" } },
+			       "sock unix; size; dup #1 5; size @other #5; seccomp %s; exec 2; adopt #5 5 tcp4; "
+			       "recv #5 recv_dontwait 100",
+			       refusals[*number]);
+
+	expect_clean(run);
+	if (value_of(run, "seccomp.ret"))
+		cr_skip_test("no seccomp filter is to be had here");
+	expect(run, "size.fd", 2);
+	expect(run, "other.fd", 5);
+	expect(run, "recv.ret", -1);
+	expect(run, "recv.errno", EAGAIN);
+	cr_expect_str_empty(run->errors);
+}
