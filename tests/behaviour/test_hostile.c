@@ -213,6 +213,20 @@ Test(hostile, stderr_is_the_socket, .timeout = 20)
 	cr_assert(peer_finish(peer, 2000).in_pattern);
 }
 
+/* Nor does a file of the program's own that got it. */
+Test(hostile, stderr_is_a_file_of_the_programs, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .closed = 4, .send_ms = SEND_MS },
+			       "sock #1 file; sock tcp4; connect %u; sendall send 30000000 @up; size #1", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect(run, "size.fd", 2);
+	expect(run, "size.bytes", 0);
+	peer_finish(peer, 0);
+}
+
 /* ---- what a process may be denied -------------------------------------------------------------------------------- */
 
 /* All descriptors are taken when the stall comes. */
