@@ -111,7 +111,7 @@ int connect_wait(int fd, const struct sockaddr *to, socklen_t length, int64_t be
 	for (;;) {
 		struct pollfd through = {.fd = fd, .events = POLLOUT};
 		const struct timespec left = clock_timespec(until_ns - clock_now_ns());
-		const int ready = libc.ppoll(&through, 1, until_ns == NEVER_NS ? NULL : &left, &mask);
+		const int ready = socket_await(&through, until_ns == NEVER_NS ? NULL : &left, &mask);
 		if (ready < 0 && errno == EINTR) {
 			if (signals_restart())
 				continue;

@@ -158,7 +158,7 @@ static bool wait_for_room(struct carried *c, const sigset_t *mask, ssize_t *resu
 	for (;;) {
 		struct pollfd room = {.fd = c->o->fd, .events = POLLOUT};
 		const struct timespec wait = clock_timespec(c->look_ns - clock_now_ns());
-		const int ready = libc.ppoll(&room, 1, &wait, mask);
+		const int ready = socket_await(&room, &wait, mask);
 		if (ready < 0 && errno == EINTR && !c->accepted && signals_restart())
 			continue;
 		if (ready < 0) {
@@ -342,7 +342,7 @@ static ssize_t carry_blindly(const struct outgoing *o, ssize_t result, int error
 	size_t accepted = result > 0 ? (size_t)result : 0;
 	const bool goes_on = (result > 0 || error == EAGAIN) && may_have_run_out(started) && completable(o) &&
 	                     !asked_not_to_wait(o) && !socket_nonblocking(o->fd);
-	while (goes_on && accepted < o->length && libc.poll(&room, 1, -1) == 1) {
+	while (goes_on && accepted < o->length && socket_await(&room, NULL, NULL) == 1) {
 		const ssize_t sent = push(o, accepted);
 		if (sent > 0)
 			accepted += (size_t)sent;

@@ -4,6 +4,7 @@
  */
 #include "socket.h"
 
+#include <errno.h>
 #include <linux/mptcp.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -41,6 +42,9 @@ enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOS
  * a second. What is in flight does not count, so a fast link stays full. */
 #define STDIO_NOTSENT_LOWAT 4096
 
+/** The largest descriptor to put into a set on the stack: 8 KB. */
+#define SELECT_MOST 65535
+
 _Atomic bool socket_covered_seen;
 
 static bool option(int fd, int level, int name, void *value, socklen_t size)
@@ -77,10 +81,30 @@ bool socket_nonblocking(int fd)
 	return flags >= 0 && (flags & O_NONBLOCK);
 }
 
+/** select(2) looks at no limit. */
+static int await_by_select(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask)
+{
+	const size_t bits = 8 * sizeof(long), word = (size_t)room->fd / bits;
+	unsigned long set[word + 1];
+	memset(set, 0, sizeof set);
+	set[word] = 1ul << (size_t)room->fd % bits;
+	const int ready = libc.pselect(room->fd + 1, NULL, (fd_set *)set, NULL, timeout, mask);
+	room->revents = ready > 0 ? POLLOUT : 0;
+	return ready;
+}
+
+int socket_await(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask)
+{
+	const int ready = libc.ppoll(room, 1, timeout, mask);
+	if (ready >= 0 || errno != EINVAL || room->fd < 0 || room->fd > SELECT_MOST)
+		return ready;
+	return await_by_select(room, timeout, mask);
+}
+
 bool socket_writable(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	return libc.poll(&p, 1, 0) > 0;
+	return socket_await(&p, &(struct timespec){0}, NULL) > 0;
 }
 
 int socket_unread(int fd)

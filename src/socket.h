@@ -8,10 +8,13 @@
 #ifndef SNDTIMEO_SOCKET_H
 #define SNDTIMEO_SOCKET_H
 
+#include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <time.h>
 
 /** Whether socket_covered() ever said yes in this process. */
 extern _Atomic bool socket_covered_seen __attribute__((visibility("hidden")));
@@ -25,7 +28,12 @@ bool socket_cookie(int fd, uint64_t *cookie);
 /** Whether O_NONBLOCK is set; false also if that cannot be known. */
 bool socket_nonblocking(int fd);
 
-/** Whether @p fd would be writable (or broken) right now: poll(2) with no wait. */
+/** Wait until @p room has room (POLLOUT) or is broken, as ppoll(2) would. A process that may have no descriptors
+ * (RLIMIT_NOFILE 0, as vsftpd and OpenSSH set it for children that talk to the network) is refused even one by poll(2);
+ * there it is asked in another way, which says POLLOUT of what is broken as well. */
+int socket_await(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask);
+
+/** Whether @p fd would be writable (or broken) right now. */
 bool socket_writable(int fd);
 
 /** Bytes of input the program has not read yet (SIOCINQ), 0 if unknown. */

@@ -269,6 +269,52 @@ Test(hostile, few_descriptors_at_the_start, .timeout = 20)
 	peer_finish(peer, 0);
 }
 
+/* A limit of none at all, as vsftpd and OpenSSH set it in children that talk to the network: poll(2) fails then. */
+ROW_TEST(hostile, no_descriptor_allowed, 2)
+{
+	const char *before = *number ? "seccomp eperm" : "sleep 0";
+	struct peer *peer = peer_start(&slow);
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "sock tcp4; setopt sndbuf 100000; connect %u; send send 10; %s; nofile 0 taken=0; "
+			       "sendall send 1500000 @up; close", peer_port(peer), before);
+
+	expect_clean(run);
+	if (*number && value_of(run, "seccomp.ret"))
+		cr_skip_test("no seccomp filter is to be had here");
+	expect(run, "nofile.ret", 0);
+	expect(run, "up.ret", 1500000);
+	expect(run, "up.calls", 1);
+	/* Else the peer was not slow enough to show anything. */
+	expect_within(run, "up.ms", 2 * SEND_MS, WATCHDOG_MS);
+	peer_resume(peer);
+	expect_peer_read(peer_finish(peer, 5000), 1500010);
+}
+
+Test(hostile, no_descriptor_allowed_in_a_stall, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "sock tcp4; connect %u; send send 10; watch; nofile 0 taken=0; sendall send 30000000 @up",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_stalled_for(run, "up", SEND_MS);
+	peer_finish(peer, 0);
+}
+
+Test(hostile, no_descriptor_allowed_in_a_connect, .timeout = 20)
+{
+	struct blackhole *hole = blackhole_start(AF_INET);
+	struct run *run = play(&(struct setting){ .connect_ms = SEND_MS }, "sock tcp4; nofile 0 taken=0; connect %u",
+			       blackhole_port(hole));
+
+	expect_clean(run);
+	expect(run, "connect.errno", ETIMEDOUT);
+	expect_took(run, "connect.ms", SEND_MS);
+	blackhole_finish(hole);
+}
+
 Test(hostile, no_proc, .timeout = 20)
 {
 	struct peer *peer = peer_start(&never_reads);
