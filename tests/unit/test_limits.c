@@ -185,3 +185,62 @@ Test(limits, a_megabyte)
 		free(variable);
 	}
 }
+
+/* Of every setting and of a name, whatever they consist of: one line, as harmless as it is short. */
+Test(limits, a_megabyte_of_anything)
+{
+	static const char *const befores[] = {
+		"SNDTIMEO_CONNECT=", "SNDTIMEO_SEND=", "SNDTIMEO_POLICY=", "SNDTIMEO_LOG=", "SNDTIMEO_OTHER=", "SNDTIMEO_",
+	};
+	static const char fillers[] = {'9', '.', 's', '\n', '\r', '\033', '\'', '%', '\x7f', '\xff'};
+	enum { SIZE = 1000000 };
+	char *variable = malloc(SIZE + 64);
+
+	cr_assert(variable);
+	for (size_t i = 0; i < sizeof befores / sizeof befores[0] * sizeof fillers; i++) {
+		const char *start = befores[i / sizeof fillers], filler = fillers[i % sizeof fillers];
+		const size_t length = strlen(start);
+		struct limits limits = before;
+		struct complaints complaints = {""};
+		char shown[61] = "";
+
+		memcpy(variable, start, length);
+		memset(variable + length, filler, SIZE);
+		strcpy(variable + length + SIZE, start[length - 1] == '=' ? "" : "=1");
+		limits_from_environment(&limits, (char *[]){variable, NULL}, keep, &complaints);
+
+		const size_t line = strlen(complaints.lines);
+
+		expect_limits(&limits, &(struct limits){0});
+		cr_expect_lt(line, LIMITS_COMPLAINT_SIZE);
+		cr_expect(strncmp(complaints.lines, "sndtimeo: ", 10) == 0);
+		cr_expect(strncmp(complaints.lines + 10, start, length - 1) == 0);
+		cr_expect(strstr(complaints.lines, "ignored"), "%s", complaints.lines);
+		/* The end of the line, and no other. */
+		for (size_t at = 0; at < line; at++)
+			cr_expect((complaints.lines[at] >= ' ' && complaints.lines[at] <= '~') == (at + 1 < line));
+		memset(shown, filler >= ' ' && filler <= '~' ? filler : '?', 51);
+		cr_expect((strstr(complaints.lines, shown) != NULL) == (strstr(start, "OTHER") == NULL));
+	}
+	free(variable);
+}
+
+/* Good ones between bad ones of any length count. */
+Test(limits, good_among_megabytes)
+{
+	enum { SIZE = 1000000 };
+	char *bad = calloc(1, SIZE), *name = calloc(1, SIZE);
+	struct limits limits = before;
+	struct complaints complaints = {""};
+
+	cr_assert(bad && name);
+	strcpy((char *)memset(bad, '\n', SIZE - 1), "SNDTIMEO_SEND");
+	bad[strlen(bad)] = '=';
+	strcpy((char *)memset(name, '=', SIZE - 1), "SNDTIMEO_X");
+	name[strlen(name)] = '\n';
+	limits_from_environment(&limits, (char *[]){bad, "SNDTIMEO_SEND=3", name, bad, "SNDTIMEO_POLICY=cap", NULL}, keep,
+	                        &complaints);
+	expect_limits(&limits, &(struct limits){.send_ms = 3000, .policy = POLICY_CAP});
+	free(bad);
+	free(name);
+}
