@@ -4,9 +4,12 @@
  *
  * Each script is played bare and under the library, and everything that the calls returned is compared.
  */
+#include "early.h"
 #include "harness.h"
+#include "rows.h"
 
 #include <criterion/parameterized.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct setting bare = { .bare = true };
@@ -151,6 +154,27 @@ Test(inert, constructors_of_other_libraries, .timeout = 20)
 		/* Descriptors' numbers are among the results. */
 		cr_expect_str_eq(said[i], said[0]);
 	}
+}
+
+/* Each of them: whichever comes first starts the library, and is carried out as ever. */
+static const char *const first_calls[] = {
+#define NAME(name) #name,
+	EARLY_FIRST(NAME)
+#undef NAME
+};
+
+ROW_TEST(inert, first_call_of_a_constructor, ROWS_OF(first_calls))
+{
+	const char *early = needed("SNDTIMEO_TEST_EARLY");
+	char first[64];
+
+	snprintf(first, sizeof first, EARLY_FIRST_VARIABLE "=%s", first_calls[*number]);
+	struct run *without = play(&(struct setting){ .bare = true, .preload = early, .environment = { first } }, "early");
+	struct run *ours = play(&(struct setting){ .send_ms = 60000, .preload = early, .environment = { first } }, "early");
+
+	expect_clean(without);
+	expect_clean(ours);
+	expect(ours, "early.first", value_of(without, "early.first"));
 }
 
 /* Standard descriptors that are closed: nothing of ours opens one in their place. */
