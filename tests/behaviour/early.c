@@ -68,7 +68,7 @@ static void use_tcp(void)
 	close(listener);
 }
 
-/* ---- any call as the first ---------------------------------------------------------------------------------------- */
+/* ---- any call as the first --------------------------------------------------------------------------------------- */
 
 ssize_t __read_chk(int fd, void *data, size_t length, size_t size);
 ssize_t __recv_chk(int fd, void *data, size_t length, size_t size, int flags);
@@ -125,7 +125,12 @@ static long first_vdprintf_of(int checked, const char *format, ...)
 
 #define FIRST(name, call) static long first_##name(void) { return call; }
 /* And what it left behind. */
-#define FIRST_LEAVES(name, call, left) static long first_##name(void) { const long ret = call; return ret * 1000 + (left); }
+#define FIRST_LEAVES(name, call, left)                                                                             \
+	static long first_##name(void)                                                                             \
+	{                                                                                                          \
+		const long ret = call;                                                                             \
+		return ret * 1000 + (left);                                                                        \
+	}
 #define FIRST_RECEIVES(name, call) FIRST_LEAVES(name, call, on.bytes[0] + on.bytes[ret > 0 ? ret - 1 : 0])
 #define HERE (struct sockaddr *)&on.address
 #define MOMENT (&(struct timespec){ 0, 1000000 })

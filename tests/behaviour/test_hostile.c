@@ -229,13 +229,17 @@ Test(hostile, stderr_is_a_file_of_the_programs, .timeout = 20)
 
 /* ---- what a process may be denied -------------------------------------------------------------------------------- */
 
+/* What counts coverage writes files in the end. */
+#define MANY_AGAIN "nofile @again 1024 taken=0"
+
 /* All descriptors are taken when the stall comes. */
 ROW_TEST(hostile, no_descriptor_left_in_a_stall, ROWS_OF(callers))
 {
 	const struct caller *caller = &callers[*number];
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; connect %u; send send 10; %s; wait %s out 0; nofile 40; watch; %s 30000000 %s @up",
+			       "sock tcp4; connect %u; send send 10; %s; wait %s out 0; nofile 40; watch; %s 30000000 %s @up; "
+			       MANY_AGAIN,
 			       peer_port(peer), caller->setup, caller->in_epoll ? "epoll_wait" : "poll", caller->upload,
 			       caller->options);
 
@@ -276,7 +280,7 @@ ROW_TEST(hostile, no_descriptor_allowed, 2)
 	struct peer *peer = peer_start(&slow);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
 			       "sock tcp4; setopt sndbuf 100000; connect %u; send send 10; %s; nofile 0 taken=0; "
-			       "sendall send 1500000 @up; close", peer_port(peer), before);
+			       "sendall send 1500000 @up; close; " MANY_AGAIN, peer_port(peer), before);
 
 	expect_clean(run);
 	if (*number && value_of(run, "seccomp.ret"))
@@ -294,7 +298,8 @@ Test(hostile, no_descriptor_allowed_in_a_stall, .timeout = 20)
 {
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
-			       "sock tcp4; connect %u; send send 10; watch; nofile 0 taken=0; sendall send 30000000 @up",
+			       "sock tcp4; connect %u; send send 10; watch; nofile 0 taken=0; sendall send 30000000 @up; "
+			       MANY_AGAIN,
 			       peer_port(peer));
 
 	expect_clean(run);
@@ -306,7 +311,7 @@ Test(hostile, no_descriptor_allowed_in_a_stall, .timeout = 20)
 Test(hostile, no_descriptor_allowed_in_a_connect, .timeout = 20)
 {
 	struct blackhole *hole = blackhole_start(AF_INET);
-	struct run *run = play(&(struct setting){ .connect_ms = SEND_MS }, "sock tcp4; nofile 0 taken=0; connect %u",
+	struct run *run = play(&(struct setting){ .connect_ms = SEND_MS }, "sock tcp4; nofile 0 taken=0; connect %u; " MANY_AGAIN,
 			       blackhole_port(hole));
 
 	expect_clean(run);
@@ -331,7 +336,7 @@ Test(hostile, no_proc, .timeout = 20)
 	peer_finish(peer, 0);
 }
 
-/* ---- a sandbox that refuses getsockopt ---------------------------------------------------------------------------- */
+/* ---- a sandbox that refuses getsockopt --------------------------------------------------------------------------- */
 
 static const char *const refusals[] = { "eperm", "enosys" };
 /* When it begins: before there is a socket, once that is armed and connected, or so in the program before. */

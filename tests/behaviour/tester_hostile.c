@@ -39,10 +39,13 @@ static bool take_one(long most)
 void step_nofile(struct step *step)
 {
 	const long most = number_word(step, 0);
+	struct rlimit limit;
 
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = (rlim_t)most;
 	while (number_option(step, "taken", 1) && take_one(most))
 		;
-	report(step, "ret", setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)most, (rlim_t)most }));
+	report(step, "ret", setrlimit(RLIMIT_NOFILE, &limit));
 	if (number_option(step, "taken", 1))
 		report(step, "opened", syscall(SYS_dup, RESULTS_FD));
 }
