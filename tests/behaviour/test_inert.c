@@ -41,6 +41,7 @@ static const char *const on_healthy_tcp[] = {
 	"sock tcp4; connect; sock #5 tcp4; dup2 5; send #5 send 10; close; send @other #5 send 10; close #5",
 	"sock tcp4; connect; stdio 100000; sock #1 tcp6; connect @refused #1 9",
 	"sock tcp4; send sendto 1000 flags=fastopen to=PORT; close",
+	"sock tcp4; send sendmmsg 1000 iov=3 flags=fastopen to=PORT; close",
 	"sock tcp4; setopt zerocopy 1; connect; sendall send 100000 flags=zerocopy; send send 1 flags=oob; close",
 };
 

@@ -236,7 +236,19 @@ static void step_port(struct step *step)
 	usual_port = number_word(step, 0);
 }
 
-/* connect [PORT|unspec] [at=ADDRESS]: to loopback, or an IPv4 address */
+/* ::ffff:127.0.0.1 */
+static void map_loopback(struct sockaddr_storage *address)
+{
+	struct in6_addr *in6 = &((struct sockaddr_in6 *)address)->sin6_addr;
+
+	memset(in6, 0, sizeof *in6);
+	memset(in6->s6_addr + 10, 0xff, 2);
+	in6->s6_addr[12] = 127;
+	in6->s6_addr[15] = 1;
+}
+
+/* connect [PORT|unspec] [at=ADDRESS] [mapped=1]: to loopback, or an IPv4 address; mapped: to IPv4's loopback, from an
+ * IPv6 socket */
 static void step_connect(struct step *step)
 {
 	struct slot *slot = slot_of(step);
@@ -255,6 +267,8 @@ static void step_connect(struct step *step)
 		slot->received = *slot->sent = 0;
 	if (elsewhere && inet_pton(AF_INET, elsewhere, &((struct sockaddr_in *)&address)->sin_addr) != 1)
 		die("at=%s", elsewhere);
+	if (number_option(step, "mapped", 0))
+		map_loopback(&address);
 	MEASURE(&m, connect(slot->fd, (struct sockaddr *)&address, size));
 	check_errno(&m);
 	report_measured(step, &m);
@@ -520,6 +534,42 @@ static void step_dup2(struct step *step)
 	*over = *slot_of(step);
 	over->watch = NULL;
 	over->fd = dup2(over->fd, fd);
+}
+
+/* disarm: no SO_SNDTIMEO from now on, by a call that the library does not see */
+static void step_disarm(struct step *step)
+{
+	const struct timeval none = { 0 };
+
+	report(step, "ret", syscall(SYS_setsockopt, slot_of(step)->fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none));
+}
+
+/* pass SLOT: disarms, and hands the descriptor over to slot SLOT in a message, of which only the receipt is seen */
+static void step_pass(struct step *step)
+{
+	struct slot *to = numbered_slot((int)number_word(step, 0));
+	char byte = 0;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+				  .msg_controllen = sizeof control };
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+	struct measured m;
+	int ends[2];
+
+	*rights = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+	memcpy(CMSG_DATA(rights), &slot_of(step)->fd, sizeof(int));
+	step_disarm(&(struct step){ .label = "disarm", .slot = step->slot });
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) || syscall(SYS_sendmsg, ends[0], &message, 0) != 1)
+		die("sendmsg: %s", strerror(errno));
+	MEASURE(&m, recvmsg(ends[1], &message, MSG_CMSG_CLOEXEC));
+	check_errno(&m);
+	report(step, "ret", m.ret);
+	*to = *slot_of(step);
+	to->watch = NULL;
+	memcpy(&to->fd, CMSG_DATA(rights), sizeof(int));
+	close(ends[0]);
+	close(ends[1]);
 }
 
 /* fds: how many descriptors are open */
@@ -894,6 +944,7 @@ static const struct known_step {
 	{ "refusals", step_refusals },
 	{ "fds", step_fds },           { "fork", step_fork },
 	{ "link", step_link },
+	{ "disarm", step_disarm },     { "pass", step_pass },
 	{ "size", step_size },         { "nofile", step_nofile },
 	{ "seccomp", step_seccomp },   { "noproc", step_noproc },
 };
