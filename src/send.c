@@ -343,6 +343,9 @@ static ssize_t carry_blindly(const struct outgoing *o, ssize_t result, int error
 	const bool goes_on = (result > 0 || error == EAGAIN) && may_have_run_out(started) && completable(o) &&
 	                     !asked_not_to_wait(o) && !socket_nonblocking(o->fd);
 	while (goes_on && accepted < o->length && socket_await(&room, NULL, NULL) == 1) {
+		/* The kernel tells an error once: with bytes to count, it is left for the next call. */
+		if (accepted && (room.revents & (POLLERR | POLLHUP)))
+			break;
 		const ssize_t sent = push(o, accepted);
 		if (sent > 0)
 			accepted += (size_t)sent;
