@@ -334,6 +334,12 @@ static bool may_have_run_out(uint64_t started)
 	return clock_since_ns(started) >= send_timeout_slice_us(0) * 980;
 }
 
+/** Whether the kernel waited at all, if only for the tick that a verdict leaves as SO_SNDTIMEO. */
+static bool may_have_waited(uint64_t started)
+{
+	return clock_since_ns(started) >= NS_PER_MS * 9 / 10;
+}
+
 /** In a sandbox that forbids to ask, a socket that was armed before may come back too early. Then there is no limit
  * that could be held without cutting the healthy, so the call goes on as it would without us. */
 static ssize_t carry_blindly(const struct outgoing *o, ssize_t result, int error, uint64_t started)
@@ -375,7 +381,7 @@ static ssize_t consider(const struct outgoing *o, ssize_t result, int error, uin
 			return connect_first(o, result, error, cookie, started);
 	}
 	/* A refusal so soon comes from a socket that does not wait, and its loop should not pay for our asking. */
-	if (asked_not_to_wait(o) || (error == EAGAIN && !may_have_run_out(started)) || socket_nonblocking(o->fd)) {
+	if (asked_not_to_wait(o) || (error == EAGAIN && !may_have_waited(started)) || socket_nonblocking(o->fd)) {
 		if (by_synchronous_writer(o, cookie))
 			return carry(o, result, error, cookie, true, clock_now_ns(), NEVER_NS);
 		return note_refusal(o, result, error, cookie, clock_now_ns());

@@ -105,6 +105,22 @@ Test(corners, a_storm_of_signals, .timeout = 30)
 	peer_finish(peer, 0);
 }
 
+/* The verdict is the socket's: the next program in this process knows nothing of it but what the kernel says. */
+Test(corners, a_verdict_outlives_an_exec, .timeout = 20)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .greeting_bytes = 1000, .stop = PEER_STALLS });
+	struct run *run = play(&limited, "sock tcp4; connect %u; sleep 100; sendall send 30000000 @up; exec 7; adopt 7 tcp4; "
+					 "send send 1000000; drain recv",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "send.errno", ETIMEDOUT);
+	expect_within(run, "send.ms", 0, GRACE_MS);
+	expect(run, "drain.total", 1000);
+	expect(run, "drain.errno", ETIMEDOUT);
+	peer_finish(peer, 0);
+}
+
 /* A socket that had its verdict can be connected anew, and its next peer gets everything. */
 Test(corners, connected_again_after_a_verdict, .timeout = 20)
 {
