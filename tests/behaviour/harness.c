@@ -348,7 +348,7 @@ bool sanitized(void)
 {
 	const char *runtime = getenv("SNDTIMEO_TEST_PRELOAD_FIRST");
 
-	return runtime && *runtime;
+	return (runtime && *runtime) || getenv("TESTER_UNDER_VALGRIND");
 }
 
 static long within(long limit_ms, long least_ms)

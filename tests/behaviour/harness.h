@@ -12,7 +12,8 @@
  *
  * From the environment: SNDTIMEO_TEST_LIBRARY and SNDTIMEO_TEST_TESTER (absolute paths), and, optional,
  * SNDTIMEO_TEST_PRELOAD_FIRST (goes in front in LD_PRELOAD: a sanitizer's runtime), SNDTIMEO_TEST_SYMBOLS (a file, one
- * exported symbol a line), SNDTIMEO_TEST_EARLY (a library built from early.c), SNDTIMEO_TEST_SEED; for links PYTHON,
+ * exported symbol a line), SNDTIMEO_TEST_EARLY (a library built from early.c), SNDTIMEO_TEST_SEED,
+ * TESTER_UNDER_VALGRIND (the tester, if what is called so runs it under valgrind); for links PYTHON,
  * SNDTIMEO_TEST_SRCDIR and SNDTIMEO_TEST_SERVE (the program built from serve.c).
  */
 #ifndef SNDTIMEO_TESTS_HARNESS_H
@@ -75,7 +76,7 @@ long value_of(const struct run *run, const char *key);
 /** @return the transcript without the keys that differ from run to run (times, process ids): for comparing runs. */
 char *comparable(const struct run *run);
 
-/** @return whether a sanitizer watches, which is no time to look at times. */
+/** @return whether a sanitizer, or valgrind, watches, which is no time to look at times. */
 bool sanitized(void);
 /** Skips the test, by name, under the sanitizer whose runtime has @p runtime in its name. */
 #define not_under(runtime, why)                                                                                    \

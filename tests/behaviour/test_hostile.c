@@ -322,6 +322,7 @@ Test(hostile, no_descriptor_allowed_in_a_connect, .timeout = 20)
 
 Test(hostile, no_proc, .timeout = 20)
 {
+	not_under("san", "sanitizers themselves read /proc");
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
 			       "noproc; sock tcp4; connect %u; exec 7; adopt 7 tcp4; watch; sendall send 30000000 @up", peer_port(peer));
