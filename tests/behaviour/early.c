@@ -112,7 +112,7 @@ static void prepare(void)
 	syscall(SYS_epoll_ctl, on.epoll, EPOLL_CTL_ADD, on.ends[1], &on.event);
 }
 
-static long first_vdprintf_of(int checked, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static long first_vdprintf_of(int checked, const char *format, ...)
 {
 	va_list arguments;
 
