@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "harness.h"
+
 /** A caller: `setup; ...; upload BYTES options`. */
 struct caller {
 	const char *setup;
@@ -21,5 +23,18 @@ struct caller {
 #define WRITER(ms) { "nonblock 1", "sync send", #ms, true, false }
 #define POLL_LOOP(options) { "nonblock 1", "upload poll send", options, false, false }
 #define EPOLL_LOOP(options) { "nonblock 1", "upload epoll_wait send", options, false, true }
+
+/** Fails unless step `up` of this caller ended at the verdict after @p send_ms, with the error that fits it. */
+static inline void expect_verdict(const struct run *run, const struct caller *caller, long send_ms)
+{
+	if (caller->writer)
+		expect(run, "up.timed_out", 1);
+	else
+		expect(run, "up.errno", ETIMEDOUT);
+	if (caller->in_epoll)
+		expect_stalled_in_epoll_for(run, "up", send_ms);
+	else
+		expect_stalled_for(run, "up", send_ms);
+}
 
 #endif

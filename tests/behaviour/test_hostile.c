@@ -246,14 +246,7 @@ ROW_TEST(hostile, no_descriptor_left_in_a_stall, ROWS_OF(callers))
 	expect_clean(run);
 	expect(run, "nofile.ret", 0);
 	expect(run, "nofile.opened", -1);
-	if (caller->writer)
-		expect(run, "up.timed_out", 1);
-	else
-		expect(run, "up.errno", ETIMEDOUT);
-	if (caller->in_epoll)
-		expect_stalled_in_epoll_for(run, "up", SEND_MS);
-	else
-		expect_stalled_for(run, "up", SEND_MS);
+	expect_verdict(run, caller, SEND_MS);
 	cr_expect(strstr(run->errors, "timed out"), "%s", run->errors);
 	peer_finish(peer, 0);
 }

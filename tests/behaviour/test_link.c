@@ -167,13 +167,6 @@ ROW_TEST(link, dead_peer, DEAD)
 	struct run *run = play_far(dead[n].peer, dead[n].delay_ms, caller, dead[n].before, 60000000, "");
 
 	expect_clean(run);
-	if (caller->writer)
-		expect(run, "up.timed_out", 1);
-	else
-		expect(run, "up.errno", ETIMEDOUT);
-	if (caller->in_epoll)
-		expect_stalled_in_epoll_for(run, "up", SEND_MS);
-	else
-		expect_stalled_for(run, "up", SEND_MS);
+	expect_verdict(run, caller, SEND_MS);
 	cr_assert(strstr(run->errors, "send to " FAR_ADDRESS ":8080 timed out after 2.0 s"), "%s", run->errors);
 }

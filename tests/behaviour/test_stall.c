@@ -39,18 +39,6 @@ static const struct peer_script stalling[] = {
 	{ .stop = PEER_STALLS, .family = AF_INET6 },
 };
 
-static void expect_error_of(const struct run *run, const struct caller *caller)
-{
-	if (caller->writer)
-		expect(run, "up.timed_out", 1);
-	else
-		expect(run, "up.errno", ETIMEDOUT);
-	if (caller->in_epoll)
-		expect_stalled_in_epoll_for(run, "up", SEND_MS);
-	else
-		expect_stalled_for(run, "up", SEND_MS);
-}
-
 static int count_of(const char *text, const char *sought)
 {
 	int count = 0;
@@ -98,7 +86,7 @@ ROW_TEST(stall, upload, STALLS)
 
 	expect_clean(run);
 	expect_within(run, "up.ret", (long)script->stop_bytes, BYTES - 1);
-	expect_error_of(run, caller);
+	expect_verdict(run, caller, SEND_MS);
 	expect_line(run, v6 ? "[::1]" : "127.0.0.1", port);
 	expect_reset(peer, run);
 }
