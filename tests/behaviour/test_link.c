@@ -139,6 +139,42 @@ Test(link, nothing_is_left_after_an_outage, .timeout = 60)
 	}
 }
 
+/* ---- rule 10: a connect deadline must not outlive the connect ----------------------------------------------------------- */
+
+static const char *const ways_to_learn[] = {
+	"wait poll out 2000; getopt error",
+	"wait poll out 2000; connect @second 9",
+	"wait poll out 2000; peername",
+	"wait poll out 2000",
+	"wait poll in+out 2000",
+	"wait select out 2000",
+	"wait epoll_wait out 2000 et=1",
+	"sleep 300; getopt error",
+	"sleep 300; connect @second 9",
+	"sleep 300; peername",
+	"sleep 300",
+};
+
+/* The first byte is acknowledged 3 s late. */
+ROW_TEST(link, late_acknowledgements_after_a_connect, ROWS_OF(ways_to_learn))
+{
+	const struct setting setting = { .connect_ms = 1000, .send_ms = 10000, .watchdog_ms = 30000, .far_peer = "", .delay_ms = 20 };
+
+	need_link();
+	struct run *run = play(&setting,
+			       "sock tcp4; nonblock 1; connect %d at=%s; %s; link ack; send send 1000 @first; rawopt user_timeout; "
+			       "sleep 3000; link none; wait @later poll out 5000; upload poll send 100000" AND_ARRIVE,
+			       FAR_PORT, FAR_ADDRESS, ways_to_learn[*number]);
+
+	expect_clean(run);
+	expect(run, "connect.errno", EINPROGRESS);
+	expect(run, "first.ret", 1000);
+	expect(run, "rawopt.value", 0);
+	expect(run, "upload.ret", 100000);
+	expect(run, "peer.bytes", 101000);
+	cr_assert_str_empty(run->errors);
+}
+
 /* ---- peers that make none ------------------------------------------------------------------------------------------- */
 
 static const struct {
