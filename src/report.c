@@ -16,6 +16,11 @@
 
 /** Short of PIPE_BUF: a pipe that says it has room takes the line whole. */
 #define LINE_SIZE 512
+/** Characters of the program's name; a longer one is cut off visibly. */
+#define NAME_MOST 40
+
+/** The name at the start: libc points into the arguments, where programs write what they are about. */
+static char program[NAME_MOST + 2];
 
 /** write(2) that raises no SIGPIPE: one that is ours is taken back before the thread can see it. */
 static void write_quietly(int fd, const char *data, size_t length)
@@ -46,6 +51,11 @@ static void finish(struct text *line)
 	errno = before;
 }
 
+void report_start(void)
+{
+	memcpy(program, program_invocation_short_name, strnlen(program_invocation_short_name, sizeof program - 1));
+}
+
 void report_line(const char *said)
 {
 	char buffer[LINE_SIZE];
@@ -59,7 +69,7 @@ static void begin(struct text *line, char *buffer, const char *what)
 {
 	text_start(line, buffer, LINE_SIZE - 1);
 	text_add(line, "sndtimeo: ");
-	text_add_foreign(line, program_invocation_short_name, 40);
+	text_add_foreign(line, program, NAME_MOST);
 	text_add(line, "[");
 	text_add_number(line, getpid());
 	text_add(line, "]: ");

@@ -11,6 +11,9 @@
 
 struct look;
 
+/** Remember the program's name, once, before any report. */
+void report_start(void);
+
 /** Write @p line and a newline to standard error, if that can take it at once; a socket is not written to, because its
  * peer may be reading a protocol. Async-signal-safe, never waits, raises no SIGPIPE, leaves errno alone. */
 void report_line(const char *line);

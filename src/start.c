@@ -89,6 +89,7 @@ void start(void)
 		return;
 	clock_start();
 	memory_start();
+	report_start();
 	active = true;
 	if (limits.send_ms)
 		arm_inherited();

@@ -91,6 +91,18 @@ ROW_TEST(stall, upload, STALLS)
 	expect_reset(peer, run);
 }
 
+/* PostgreSQL and others write over the name they were started by what they are about. */
+Test(stall, names_the_program_and_not_its_title)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "title; sock tcp4; connect %u; sendall send %ld",
+			       peer_port(peer), BYTES);
+
+	expect_clean(run);
+	cr_assert(strncmp(run->errors, "sndtimeo: tester[", strlen("sndtimeo: tester[")) == 0, "%s", run->errors);
+}
+
 static const char *const closings[] = {
 	"close",
 	"shutdown wr; close",

@@ -29,7 +29,7 @@
 
 #include "early.h"
 
-static char *program;
+static char *program, *title_place;
 static struct slot slots[MOST_SLOTS];
 static struct step *background;
 
@@ -904,6 +904,13 @@ static void step_exit(struct step *step)
 	exit((int)number_word(step, 0));
 }
 
+/* title: write over the name the program was started by, as setproctitle(3) does */
+static void step_title(struct step *step)
+{
+	(void)step;
+	memset(title_place, '-', strlen(title_place));
+}
+
 /* early: reports what the constructor in early.c met */
 static void step_early(struct step *step)
 {
@@ -947,6 +954,7 @@ static const struct known_step {
 	{ "disarm", step_disarm },     { "pass", step_pass },
 	{ "size", step_size },         { "nofile", step_nofile },
 	{ "seccomp", step_seccomp },   { "noproc", step_noproc },
+	{ "title", step_title },
 };
 
 static struct step *parse_step(char *text)
@@ -1011,7 +1019,8 @@ int main(int argc, char **argv)
 {
 	if (argc != 2)
 		die("usage: tester SCRIPT");
-	program = argv[0];
+	title_place = argv[0];
+	program = strdup(argv[0]);
 	/* Programs that send to sockets ignore it; without that EPIPE would never be seen. */
 	signal(SIGPIPE, SIG_IGN);
 	/* Whole: exec hands the rest of it on. */
