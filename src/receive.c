@@ -25,7 +25,7 @@ ssize_t receive_slow(int fd, ssize_t result, size_t asked, int before)
 			struct memory *m = socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
 			if (memory_has(m, MEMORY_LINGERING)) {
 				memory_clear(m, MEMORY_LINGERING);
-				socket_give_up(fd);
+				socket_reset(fd);
 			}
 			errno = ETIMEDOUT;
 			return -1;

@@ -252,6 +252,16 @@ void socket_take_error(int fd)
 	option(fd, SOL_SOCKET, SO_ERROR, &error, sizeof error);
 }
 
+bool socket_reset(int fd)
+{
+	if (!socket_give_up(fd))
+		return false;
+	/* As after a reset from the peer: to be read, too, for loops that look at nothing else. It says ENOTCONN, and
+	 * does so all the same. */
+	shutdown(fd, SHUT_RDWR);
+	return true;
+}
+
 void socket_end(int fd)
 {
 	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
@@ -259,7 +269,7 @@ void socket_end(int fd)
 	socket_set_send_timeout(fd, ENDED_SNDTIMEO_US);
 	/* The reset would throw unread input away. A kernel that refuses it while another thread waits in the socket
 	 * (some of 6.4 to 6.6) lets that thread go at the shutdown. */
-	if (socket_unread(fd) > 0 || !socket_give_up(fd))
+	if (socket_unread(fd) > 0 || !socket_reset(fd))
 		shutdown(fd, SHUT_RD);
 }
 
@@ -278,4 +288,6 @@ void socket_revive(int fd)
 		return;
 	libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 	socket_set_send_timeout(fd, 0);
+	/* Both sides are shut down, and a new connection would be begun so. */
+	socket_give_up(fd);
 }

@@ -100,6 +100,9 @@ int user_timeout_for(int32_t deadline_ms);
  * waits, with POLLERR and POLLHUP. The socket can be connected anew. */
 bool socket_give_up(int fd);
 
+/** Reset a connection: every holder finds it as after a reset from the peer. */
+bool socket_reset(int fd);
+
 /** Take the error off that the socket would report next. */
 void socket_take_error(int fd);
 

@@ -346,7 +346,7 @@ static int64_t look_after(int64_t now_ns, int64_t looked_ns)
 			if (socket_unread(fd) == 0 || now_ns - atomic_load(&m->since_ns) >= EPOLL_SLICE_NS) {
 				memory_clear(m, MEMORY_LINGERING);
 				if (socket_ended(fd))
-					socket_give_up(fd);
+					socket_reset(fd);
 			}
 			continue;
 		}

@@ -180,6 +180,29 @@ Test(after, half_closed, .timeout = 30)
 	}
 }
 
+/* A poll says what it says after a reset by the peer: some loops look at POLLIN alone, some at POLLHUP. */
+ROW_TEST(after, polls_as_after_a_reset, ROWS_OF(callers))
+{
+	const struct caller *caller = &callers[*number];
+	struct peer *silent = silent_peer(0);
+	struct peer *resetting = peer_start(&(struct peer_script){ .stop = PEER_RESETS, .stop_bytes = 10000 });
+	static const char after[] = "wait poll in+out+pri 0 @all; wait poll in 0 @in; wait poll none 0 @none; "
+				    "wait select in+out 0 @select";
+	static const char *const keys[] = { "all.revents", "in.revents", "none.revents", "select.revents" };
+	struct run *ours = play(&(struct setting){ .send_ms = SEND_MS }, "sock tcp4; connect %u; %s; %s %ld %s @up; %s",
+				peer_port(silent), caller->setup, caller->upload, BYTES, caller->options, after);
+	struct run *theirs = play(&(struct setting){ .bare = true }, "sock tcp4; connect %u; nonblock 1; fill send; sleep 100; %s",
+				  peer_port(resetting), after);
+
+	expect_clean(ours);
+	for (size_t i = 0; i < ROWS_OF(keys); i++)
+		/* The error itself has been told to the other one's send. */
+		cr_expect_eq(value_of(ours, keys[i]) & ~POLLERR, value_of(theirs, keys[i]) & ~POLLERR, "%s\n%s%s", keys[i],
+			     ours->transcript, theirs->transcript);
+	peer_finish(silent, 0);
+	peer_finish(resetting, 0);
+}
+
 /* ---- sends and options ------------------------------------------------------------------------------------------- */
 
 #define SENDS (ROWS_OF(sends) * ROWS_OF(callers))
