@@ -206,6 +206,31 @@ Test(stall, only_polls_with_no_wait, .timeout = 30)
 	peer_finish(peer, 0);
 }
 
+/* With a peer that speaks it, and with one that makes it fall back to TCP. */
+ROW_TEST(stall, over_mptcp, 2 * ROWS_OF(callers))
+{
+	const struct caller *caller = &callers[*number / 2];
+	const bool both = *number % 2;
+	struct run *possible = play(&(struct setting){ .bare = true }, "sock mptcp4");
+
+	if (possible->status)
+		cr_skip_test("no MPTCP here: %s", possible->errors);
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .mptcp = both });
+	/* The kernel takes more of it than of TCP, and goes on moving it for a while. */
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS }, "sock mptcp4; connect %u; %s; %s 30000000 %s @up; "
+								       "recv recv 10 @late",
+			       peer_port(peer), caller->setup, caller->upload, caller->options);
+
+	expect_clean(run);
+	if (caller->writer)
+		expect(run, "up.timed_out", 1);
+	else
+		expect(run, "up.errno", ETIMEDOUT);
+	expect_within(run, "up.ms", earliest_ms(SEND_MS), latest_in_epoll_ms(SEND_MS) + 1500);
+	expect(run, "late.errno", ETIMEDOUT);
+	peer_finish(peer, 0);
+}
+
 /* An event loop may try ten thousand sockets that refuse. Compared with a bare run, with much room for a busy machine. */
 Test(stall, refusals_are_quick, .timeout = 60)
 {

@@ -82,11 +82,11 @@ static socklen_t loopback(struct sockaddr_storage *address, int family, unsigned
 	return sizeof *in;
 }
 
-static int bound_socket(int family, const char *elsewhere, unsigned *port)
+static int bound_socket(int family, int protocol, const char *elsewhere, unsigned *port)
 {
 	struct sockaddr_storage address;
 	socklen_t size = loopback(&address, family, *port);
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, protocol);
 
 	if (fd < 0)
 		die("socket");
@@ -283,7 +283,8 @@ struct peer *peer_start(const struct peer_script *script)
 	peer->script = *script;
 	peer->report.in_pattern = true;
 	peer->port = script->port;
-	peer->listener = bound_socket(script->family ? script->family : AF_INET, script->address, &peer->port);
+	peer->listener = bound_socket(script->family ? script->family : AF_INET, script->mptcp ? IPPROTO_MPTCP : 0,
+				      script->address, &peer->port);
 	peer->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	/* Both must be there before the handshake: accepted sockets inherit them. */
 	if (script->rcvbuf_bytes &&
@@ -360,7 +361,7 @@ struct blackhole *blackhole_start(int family)
 
 	if (!hole)
 		die("calloc");
-	hole->listener = bound_socket(family, NULL, &hole->port);
+	hole->listener = bound_socket(family, 0, NULL, &hole->port);
 	if (listen(hole->listener, 0))
 		die("listen");
 	while (!full) {
@@ -398,6 +399,6 @@ unsigned refusing_port(int family)
 	unsigned port = 0;
 
 	/* Left open on purpose: bound but not listening it refuses, and no other test can be given the port. */
-	(void)bound_socket(family, NULL, &port);
+	(void)bound_socket(family, 0, NULL, &port);
 	return port;
 }

@@ -25,6 +25,7 @@ struct peer_script {
 	int family;              /**< AF_INET (also when 0) or AF_INET6 */
 	const char *address;     /**< IPv4, instead of loopback; NULL: loopback */
 	unsigned port;           /**< 0: of the kernel's choice */
+	bool mptcp;              /**< speaks it; the test is aborted if the kernel does not */
 	int rcvbuf_bytes;        /**< SO_RCVBUF of its socket; 0: the kernel's own */
 	int mss_bytes;           /**< TCP_MAXSEG of its socket, because loopback's 64 KB segments hide small windows; 0: off */
 	int start_ms;            /**< waits so long after accepting before its first read */
