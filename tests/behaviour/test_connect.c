@@ -66,6 +66,11 @@ Test(connects, blocking_1500_ms, .timeout = 20)
 	blocking(1500);
 }
 
+Test(connects, blocking_5_s, .timeout = 30)
+{
+	blocking(5000);
+}
+
 Test(connects, a_blocking_socket_can_be_connected_again, .timeout = 20)
 {
 	struct blackhole *hole = blackhole_start(AF_INET);
