@@ -35,7 +35,7 @@ int64_t clock_since_ns(uint64_t stamp)
 	if (!rate.bits) {
 		const int64_t ns = clock_now_ns() - base_ns;
 		if (ns < RATE_BASE_NS || now <= base_stamp)
-			return 0;
+			return -1;
 		rate.ns_per_tick = (double)ns / (double)(now - base_stamp);
 		atomic_store_explicit(&rate_bits, rate.bits, memory_order_relaxed);
 	}

@@ -52,7 +52,7 @@ static inline uint64_t clock_stamp(void)
 /** Remember when the counter was what, so that its rate is known later. Called once, at start. */
 void clock_start(void);
 
-/** Nanoseconds since @p stamp was taken (0 in the first milliseconds of a process, before the counter's rate is
+/** Nanoseconds since @p stamp was taken (-1 in the first milliseconds of a process, before the counter's rate is
  * known). Async-signal-safe. */
 int64_t clock_since_ns(uint64_t stamp);
 

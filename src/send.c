@@ -334,10 +334,11 @@ static bool may_have_run_out(uint64_t started)
 	return clock_since_ns(started) >= send_timeout_slice_us(0) * 980;
 }
 
-/** Whether the kernel waited at all, if only for the tick that a verdict leaves as SO_SNDTIMEO. */
+/** Whether the kernel waited at all, if only for what a verdict leaves as SO_SNDTIMEO, or that is not known. */
 static bool may_have_waited(uint64_t started)
 {
-	return clock_since_ns(started) >= NS_PER_MS * 9 / 10;
+	const int64_t waited_ns = clock_since_ns(started);
+	return waited_ns < 0 || waited_ns >= NS_PER_MS;
 }
 
 /** In a sandbox that forbids to ask, a socket that was armed before may come back too early. Then there is no limit

@@ -34,8 +34,9 @@ enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOS
 #define SNDTIMEO_MARK_LAST_MS 30
 /** The last digit that marks a TCP_USER_TIMEOUT as ours; the kernel keeps milliseconds. */
 #define USER_TIMEOUT_MARK 3
-/** SO_SNDTIMEO after a verdict: one tick, which is 10 ms at the most. */
-#define ENDED_SNDTIMEO_US 1
+/** SO_SNDTIMEO after a verdict: so short that it reads back as 10 ms at the most, whatever the kernel's tick (100 Hz to
+ * 1000 Hz), and long enough to be told from a socket that does not wait (send.c). */
+#define ENDED_SNDTIMEO_US (5 * US_PER_MS)
 #define ENDED_SNDTIMEO_LAST_US (10 * US_PER_MS)
 
 /** TCP_NOTSENT_LOWAT for stdio: room is made when half of this was sent, which a peer that takes 4 KB/s does in half

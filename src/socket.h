@@ -108,7 +108,7 @@ void socket_take_error(int fd);
 
 /**
  * A verdict: this connection is over, and the kernel is told so that every holder of the socket finds out. Closing
- * resets it from now on (SO_LINGER {1,0}); SO_SNDTIMEO becomes one tick, and both together are the mark that
+ * resets it from now on (SO_LINGER {1,0}); SO_SNDTIMEO becomes 5 ms, and both together are the mark that
  * socket_ended() reads. Then, if no input waits to be read, the connection is reset on the spot; otherwise its
  * receiving side is shut down, so that readers get what is there and an end after it.
  */
