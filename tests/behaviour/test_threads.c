@@ -10,22 +10,22 @@
 /* Longer than it takes to fill a socket until it settles. */
 #define SEND_MS 1300
 
-#define THREADS 62
+#define THREADS 64
 
 #define FILL "fill send flags=dontwait settle=1; "
 
 static const struct setting limited = { .send_ms = SEND_MS };
 static const struct peer_script never_reads = { .stop = PEER_STALLS };
 
-/* Slots 1 to 62 are connections to one listener in slot 63; each thread has its own. */
+/* Slots 1 to 64 are connections to one listener in slot 70; each thread has its own. */
 Test(threads, many_with_a_socket_each, .timeout = 60)
 {
-	char script[16384] = "sock #63 tcp4; listen #63; ";
+	char script[16384] = "sock #70 tcp4; listen #70; ";
 	size_t length = strlen(script);
 
 	for (int i = 1; i <= THREADS; i++)
 		length += (size_t)snprintf(script + length, sizeof script - length,
-					   "client #63; accept #63 accept %d; &sendall @s%d #%d send 4000000; ", i, i, i);
+					   "client #70; accept #70 accept %d; &sendall @s%d #%d send 4000000; ", i, i, i);
 	for (int i = 1; i <= THREADS; i++)
 		length += (size_t)snprintf(script + length, sizeof script - length, "join s%d; ", i);
 	struct run *run = play(&limited, "%s", script);

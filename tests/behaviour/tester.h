@@ -23,7 +23,7 @@
 #include "protocol.h"
 
 #define MOST_WORDS 12
-#define MOST_SLOTS 64
+#define MOST_SLOTS 80
 
 struct watch;
 
