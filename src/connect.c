@@ -78,6 +78,9 @@ void connect_learn(int fd)
 		/* One that failed keeps it: SO_ERROR, or a second connect(), is still to tell. */
 		if (memory_has(m, MEMORY_CONNECTING) && socket_look(fd, &look) && look.established)
 			take_off(fd, m);
+		/* Or every wait from now on would ask again. */
+		if (!memory_has(m, MEMORY_NOTICED))
+			memory_unhint(fd);
 	}
 	errno = before;
 }

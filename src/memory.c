@@ -109,6 +109,22 @@ static void list(struct memory *m)
 	atomic_fetch_or(&store->listed[slot / 64], UINT64_C(1) << slot % 64);
 }
 
+/** Count a socket among those with a flag of a kind, or no more. */
+static void count(_Atomic unsigned *sockets, unsigned before, unsigned now)
+{
+	if (now && !before)
+		atomic_fetch_add(sockets, 1);
+	else if (before && !now)
+		atomic_fetch_sub(sockets, 1);
+}
+
+static void recount(unsigned before, unsigned now)
+{
+	count(&attention, before & MEMORY_NOTICED, now & MEMORY_NOTICED);
+	count(&watched, before & LOOKED_AFTER, now & LOOKED_AFTER);
+	count(&nudged, before & MEMORY_NUDGED, now & MEMORY_NUDGED);
+}
+
 void memory_set(struct memory *m, unsigned flags)
 {
 	if (!m)
@@ -119,25 +135,15 @@ void memory_set(struct memory *m, unsigned flags)
 		atomic_store(&store->hints[fd], 1);
 	if (now & LISTED)
 		list(m);
-	if ((now & MEMORY_NOTICED) && !(before & MEMORY_NOTICED))
-		atomic_fetch_add(&attention, 1);
-	if ((now & LOOKED_AFTER) && !(before & LOOKED_AFTER))
-		atomic_fetch_add(&watched, 1);
-	if ((now & MEMORY_NUDGED) && !(before & MEMORY_NUDGED))
-		atomic_fetch_add(&nudged, 1);
+	recount(before, now);
 }
 
 void memory_clear(struct memory *m, unsigned flags)
 {
 	if (!m)
 		return;
-	const unsigned before = atomic_fetch_and(&m->flags, ~flags), now = before & ~flags;
-	if ((before & MEMORY_NOTICED) && !(now & MEMORY_NOTICED))
-		atomic_fetch_sub(&attention, 1);
-	if ((before & LOOKED_AFTER) && !(now & LOOKED_AFTER))
-		atomic_fetch_sub(&watched, 1);
-	if ((before & MEMORY_NUDGED) && !(now & MEMORY_NUDGED))
-		atomic_fetch_sub(&nudged, 1);
+	const unsigned before = atomic_fetch_and(&m->flags, ~flags);
+	recount(before, before & ~flags);
 }
 
 bool memory_hinted(int fd)

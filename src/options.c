@@ -70,16 +70,18 @@ void setsockopt_noticed(int fd, int level, int option)
 	const int before = errno;
 	int64_t us;
 	int ms;
-	if (!active || !socket_covered(fd)) {
+	const bool send_timeout = level == SOL_SOCKET && option == SO_SNDTIMEO;
+	const bool user_timeout = level == IPPROTO_TCP && option == TCP_USER_TIMEOUT;
+	if (!active || !(send_timeout || user_timeout) || !socket_covered(fd)) {
 		errno = before;
 		return;
 	}
-	if (level == SOL_SOCKET && option == SO_SNDTIMEO && socket_send_timeout(fd, &us)) {
+	if (send_timeout && socket_send_timeout(fd, &us)) {
 		if (!us)
 			socket_arm(fd, limits_for(fd)->send_ms);
 		else if (!send_timeout_ours(us) && limits_for(fd)->send_ms)
 			memory_set(memory_at(fd, true), MEMORY_TAKE_CARE);
-	} else if (level == IPPROTO_TCP && option == TCP_USER_TIMEOUT && socket_user_timeout(fd, &ms)) {
+	} else if (user_timeout && socket_user_timeout(fd, &ms)) {
 		struct memory *m = memory_at(fd, false);
 		const int32_t limit_ms = limits_for(fd)->connect_ms;
 		if (memory_has(m, MEMORY_CONNECTING)) {

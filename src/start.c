@@ -82,11 +82,11 @@ void start(void)
 	if (getauxval(AT_SECURE))
 		return;
 	limits_from_environment(&limits, environ, complain, NULL);
+	if (!limits.connect_ms && !limits.send_ms)
+		return;
 	/* What gets that number later is a file of the program's own. */
 	if (libc.fcntl(STDERR_FILENO, F_GETFD) < 0)
 		limits.log_off = true;
-	if (!limits.connect_ms && !limits.send_ms)
-		return;
 	clock_start();
 	memory_start();
 	report_start();

@@ -121,11 +121,9 @@ static int learned(struct wait *w, int ready)
 	uint64_t cookie;
 	nfds_t position = 0;
 	for (int fd; ready >= 0 && (fd = next_writer(w, &position)) >= 0;) {
-		if (!memory_hinted(fd))
-			continue;
 		connect_learn(fd);
 		/* After a verdict the kernel says "writable" by itself, unless the reset waits for unread input. */
-		if (memory_has(memory_at(fd, &cookie), MEMORY_LINGERING) && socket_ended(fd))
+		if (memory_hinted(fd) && memory_has(memory_at(fd, &cookie), MEMORY_LINGERING) && socket_ended(fd))
 			ready += report_writable(w, fd);
 	}
 	return ready;
@@ -360,10 +358,11 @@ static int64_t look_after(int64_t now_ns, int64_t looked_ns)
 			connect_learn(fd);
 		else if (left_ns <= 0)
 			stall_end(&s, now_ns, 0, 0, false);
-		else
+		else {
 			nudge(&s, now_ns, left_ns);
-		if (!connects && left_ns > 0 && next_ns > now_ns + nudge_slice_ns(&s))
-			next_ns = now_ns + nudge_slice_ns(&s);
+			if (next_ns > now_ns + nudge_slice_ns(&s))
+				next_ns = now_ns + nudge_slice_ns(&s);
+		}
 		if (next_ns > now_ns + left_ns && left_ns > 0)
 			next_ns = now_ns + left_ns;
 	}
