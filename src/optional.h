@@ -10,7 +10,7 @@
 #ifndef SNDTIMEO_OPTIONAL_H
 #define SNDTIMEO_OPTIONAL_H
 
-__asm__(".weak __errno_location, bcmp, clock_gettime, dlsym, environ, getauxval, getpid, getrlimit, inet_ntop\n\t"
+__asm__(".weak __errno_location, bcmp, clock_gettime, dlsym, environ, getauxval, getpid, getrlimit, inet_ntop, madvise\n\t"
         ".weak memcmp, memcpy, memmove, memset, mmap, program_invocation_short_name, pthread_sigmask, shutdown\n\t"
         ".weak sigaction, sigaddset, sigemptyset, sigfillset, sigismember, sigpending, sigtimedwait\n\t"
         ".weak strchr, strcmp, strlen, strncmp, strnlen, strspn, __stack_chk_fail");
