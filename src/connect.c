@@ -7,10 +7,12 @@
  * such option; there, and below the second that the kernel needs at least, the waits in wait.c do what can be done.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "clock.h"
 #include "memory.h"
+#include "place.h"
 #include "report.h"
 #include "signals.h"
 #include "slow.h"
@@ -23,49 +25,90 @@ static int fail(int error)
 	return -1;
 }
 
-/** An address for log lines; AF_UNSPEC if it is none of ours. */
-static struct sockaddr_in6 noted(const struct sockaddr *to, socklen_t length)
+/** Whom @p fd connects to: the kernel knows, except before it begins and once it has given up. */
+static struct destination destination(int fd, const struct sockaddr *to, socklen_t length)
 {
-	struct sockaddr_in6 peer = {.sin6_family = AF_UNSPEC};
-	if (to && length >= sizeof(struct sockaddr_in))
-		memcpy(&peer, to, length < sizeof peer ? length : sizeof peer);
-	return peer;
+	return to ? destination_of(to, length) : socket_peer(fd);
+}
+
+static void report(int fd, const struct destination *to, int64_t waited_ns, enum reason reason)
+{
+	report_connect(fd, to, waited_ns / NS_PER_MS, reason);
+}
+
+/** Put the deadline on the socket. @return whether the kernel keeps it, or has it kept for the program; *own_ms is what
+ * the program has set */
+static bool set_deadline(int fd, struct memory *m, int32_t connect_ms, int *own_ms, bool *lower)
+{
+	*lower = false;
+	if (!socket_user_timeout(fd, own_ms)) {
+		*own_ms = 0;
+		return false;
+	}
+	/* A timeout of the program's own that is lower stays; one of ours is from an attempt before this. */
+	if (user_timeout_ours(*own_ms))
+		*own_ms = atomic_load(&m->user_timeout_ms);
+	else if (connect_ms && *own_ms > 0 && *own_ms <= connect_ms)
+		*lower = true;
+	return !*lower && socket_set_user_timeout(fd, connect_ms ? user_timeout_for(connect_ms) : *own_ms);
 }
 
 void connect_under_way(int fd, const struct sockaddr *to, socklen_t length, int64_t begun_ns)
 {
-	const struct limits *limits = limits_for(fd);
+	const struct destination d = destination(fd, to, length);
+	const struct limits *limits = limits_to(&d);
 	uint64_t cookie;
-	int own_ms = 0;
-	if (!limits->connect_ms || !socket_cookie(fd, &cookie))
+	int own_ms;
+	bool lower;
+	if ((!limits->connect_ms && !limits->unacked_ms && !summary_on) || !socket_cookie(fd, &cookie))
 		return;
+	/* Without memory nothing would take it off again. */
 	struct memory *m = memory_of(cookie, fd);
-	const bool kernel_knows = socket_user_timeout(fd, &own_ms);
-	if (kernel_knows) {
-		/* A timeout of the program's own that is lower stays; one of ours is from an attempt before this. */
-		if (user_timeout_ours(own_ms))
-			own_ms = m ? atomic_load(&m->user_timeout_ms) : 0;
-		else if (own_ms > 0 && own_ms <= limits->connect_ms)
-			return;
-		/* Without memory nothing would take it off again. */
-		if (!m || !socket_set_user_timeout(fd, user_timeout_for(limits->connect_ms)))
-			return;
-	}
 	if (!m)
 		return;
-	m->peer = noted(to, length);
+	const bool kernel_knows = set_deadline(fd, m, limits->connect_ms, &own_ms, &lower);
+	if (lower)
+		return;
 	atomic_store(&m->user_timeout_ms, own_ms);
 	atomic_store(&m->since_ns, begun_ns);
-	memory_set(m, MEMORY_CONNECTING | (kernel_knows ? 0 : MEMORY_WATCHED));
+	memory_clear(m, MEMORY_TOLD);
+	memory_set(m, MEMORY_CONNECTING | (kernel_knows || !limits->connect_ms ? 0 : MEMORY_WATCHED));
 }
 
-/** The attempt is over: the program's own TCP_USER_TIMEOUT counts again. */
+/** The attempt is over: the program's own TCP_USER_TIMEOUT counts again, or SNDTIMEO_UNACKED. */
 static void take_off(int fd, struct memory *m)
 {
 	int ms;
-	if (socket_user_timeout(fd, &ms) && user_timeout_ours(ms))
-		socket_set_user_timeout(fd, atomic_load(&m->user_timeout_ms));
+	const int own_ms = atomic_load(&m->user_timeout_ms);
+	if (socket_user_timeout(fd, &ms) && (!ms || user_timeout_ours(ms))) {
+		const int wanted_ms = own_ms ? own_ms : user_timeout_for(limits_for(fd)->unacked_ms);
+		if (wanted_ms != ms)
+			socket_set_user_timeout(fd, wanted_ms);
+	}
 	memory_clear(m, MEMORY_CONNECTING | MEMORY_WATCHED);
+}
+
+/** A dry run: the deadline would have ended a connect that went on, and ended with @p error. */
+static void would_have_failed(int fd, const struct destination *to, const struct limits *limits, int64_t took_ns,
+                              int error)
+{
+	if (!settings.dry_run || !limits->connect_ms || took_ns <= limits->connect_ms * NS_PER_MS)
+		return;
+	report(fd, to, limits->connect_ms * NS_PER_MS,
+	       !error ? REASON_CONNECTED_LATE : error == ECONNREFUSED ? REASON_REFUSED_LATE
+	       : error == ETIMEDOUT ? REASON_SYN_UNANSWERED : REASON_FAILED_LATE);
+}
+
+static void through(int fd, struct memory *m)
+{
+	const int64_t took_ns = clock_now_ns() - atomic_load(&m->since_ns);
+	if (summary_on || settings.dry_run) {
+		const struct destination to = socket_peer(fd);
+		summary_connected(&to, SUMMARY_TO, took_ns);
+		if (!memory_has(m, MEMORY_TOLD))
+			would_have_failed(fd, &to, limits_to(&to), took_ns, 0);
+	}
+	take_off(fd, m);
 }
 
 void connect_learn(int fd)
@@ -77,7 +120,7 @@ void connect_learn(int fd)
 		struct memory *m = memory_find(cookie);
 		/* One that failed keeps it: SO_ERROR, or a second connect(), is still to tell. */
 		if (memory_has(m, MEMORY_CONNECTING) && socket_look(fd, &look) && look.established)
-			take_off(fd, m);
+			through(fd, m);
 		/* Or every wait from now on would ask again. */
 		if (!memory_has(m, MEMORY_NOTICED))
 			memory_unhint(fd);
@@ -94,8 +137,8 @@ static bool under_way(int error)
 /** Report and give up, in the kernel, too: the socket may be connected anew. */
 static int give_up(int fd, const struct sockaddr *to, socklen_t length, int64_t begun_ns)
 {
-	const struct sockaddr_in6 peer = noted(to, length);
-	report_connect(&peer, (clock_now_ns() - begun_ns) / NS_PER_MS);
+	const struct destination d = destination(fd, to, length);
+	report(fd, &d, clock_now_ns() - begun_ns, REASON_SYN_UNANSWERED);
 	socket_give_up(fd);
 	/* That left ECONNRESET for whoever asks next. */
 	socket_take_error(fd);
@@ -104,7 +147,8 @@ static int give_up(int fd, const struct sockaddr *to, socklen_t length, int64_t 
 
 int connect_wait(int fd, const struct sockaddr *to, socklen_t length, int64_t begun_ns)
 {
-	const int32_t limit_ms = limits_for(fd)->connect_ms;
+	const struct destination d = destination(fd, to, length);
+	const int32_t limit_ms = limits_to(&d)->connect_ms;
 	const int64_t until_ns = clock_deadline_ns(begun_ns, limit_ms ? limit_ms : -1);
 	/* While a connect is under way the kernel looks at no more of the address than that there is one. */
 	const struct sockaddr_in any = {.sin_family = AF_INET};
@@ -155,7 +199,7 @@ static struct arming plan(int fd, const struct limits *limits)
 		return plan;
 	const bool own = found_us && !send_timeout_ours(found_us);
 	const int64_t connect_us = limits->connect_ms ? send_timeout_slice_us(limits->connect_ms) : 0;
-	const int64_t send_us = limits->send_ms ? send_timeout_slice_us(limits->send_ms) : 0;
+	const int64_t send_us = send_timeout_for(limits);
 	/* A limit of the program's own that is lower than the deadline is its to meet, and comes back afterwards if not. */
 	if (own && (!connect_us || found_us <= limits->connect_ms * INT64_C(1000)))
 		return plan;
@@ -178,8 +222,32 @@ static int64_t begun(int fd)
 	return earlier ? atomic_load(&m->since_ns) : clock_now_ns();
 }
 
-static int connect_blocking(int fd, const struct sockaddr *to, socklen_t length, const struct limits *limits)
+void connect_arm(int fd, const struct limits *limits)
 {
+	const struct arming arming = plan(fd, limits);
+	if (arming.during_us > 0 && socket_covered(fd))
+		socket_set_send_timeout(fd, arming.during_us);
+}
+
+/** A connect came to its end, for good or bad, while its caller waited. */
+static void ended(int fd, const struct destination *to, const struct limits *limits, int64_t took_ns, int error)
+{
+	would_have_failed(fd, to, limits, took_ns, error);
+	if (error && error != EISCONN)
+		return;
+	connect_learn(fd);
+	if (error)
+		return;
+	if (limits->unacked_ms)
+		socket_arm_unacked(fd, limits);
+	summary_connected(to, SUMMARY_TO, took_ns);
+	if (settings.verbose)
+		report_armed(fd);
+}
+
+static int connect_blocking(int fd, const struct sockaddr *to, socklen_t length, const struct destination *d)
+{
+	const struct limits *limits = limits_to(d);
 	const struct arming arming = plan(fd, limits);
 	const int64_t begun_ns = begun(fd);
 	const int before = errno;
@@ -192,23 +260,62 @@ static int connect_blocking(int fd, const struct sockaddr *to, socklen_t length,
 		result = connect_wait(fd, to, length, begun_ns);
 	else if (result < 0 && errno == EINTR)
 		connect_under_way(fd, to, length, begun_ns);
-	const int error = errno;
-	if (result == 0 || error == EISCONN)
-		connect_learn(fd);
+	const int error = result < 0 ? errno : 0;
+	ended(fd, d, limits, clock_now_ns() - begun_ns, error);
 	if (arming.after_us >= 0)
 		socket_set_send_timeout(fd, arming.after_us);
 	errno = result < 0 ? error : before;
 	return result;
 }
 
-void connect_failed(int fd)
+/** A unix socket waits only for its owner's backlog, in the kernel: what is left of the deadline is SO_SNDTIMEO. */
+static int connect_unix(int fd, const struct sockaddr *to, socklen_t length, const struct destination *d)
+{
+	const struct limits *limits = limits_to(d);
+	const int64_t begun_ns = clock_now_ns(), until_ns = clock_deadline_ns(begun_ns, limits->connect_ms ? limits->connect_ms : -1);
+	const struct arming arming = plan(fd, limits);
+	const bool ours = arming.during_us >= 0 && !socket_hands_off;
+	const int before = errno;
+	int result, error;
+	do {
+		const int64_t left_us = (until_ns - clock_now_ns()) / NS_PER_US;
+		if (ours)
+			socket_set_send_timeout(fd, !limits->connect_ms ? 0 : left_us > 0 ? left_us : 1);
+		errno = before;
+		result = libc.connect(fd, to, length);
+		error = result < 0 ? errno : 0;
+	} while (ours && ((error == EINTR && signals_restart()) || (error == EAGAIN && clock_now_ns() < until_ns)));
+	if (ours && error == EAGAIN) {
+		report(fd, d, clock_now_ns() - begun_ns, REASON_BACKLOG_FULL);
+		error = ETIMEDOUT;
+	}
+	ended(fd, d, limits, clock_now_ns() - begun_ns, error);
+	if (ours)
+		socket_set_send_timeout(fd, arming.after_us >= 0 ? arming.after_us : send_timeout_for(limits));
+	errno = result < 0 ? error : before;
+	return result;
+}
+
+/** The program was told @p error for the connect of @p fd to @p to. */
+static void failed(int fd, const struct destination *to, int error)
 {
 	uint64_t cookie;
 	struct memory *m = socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
 	if (!memory_has(m, MEMORY_CONNECTING))
 		return;
-	report_connect(&m->peer, (clock_now_ns() - atomic_load(&m->since_ns)) / NS_PER_MS);
+	const struct limits *limits = limits_to(to);
+	const int64_t took_ns = clock_now_ns() - atomic_load(&m->since_ns);
+	if (error == ETIMEDOUT && limits->connect_ms && !settings.dry_run)
+		report(fd, to, took_ns, REASON_SYN_UNANSWERED);
+	else if (!memory_has(m, MEMORY_TOLD))
+		would_have_failed(fd, to, limits, took_ns, error);
 	take_off(fd, m);
+}
+
+void connect_failed(int fd, int error)
+{
+	const struct destination to = socket_peer(fd);
+	failed(fd, &to, error);
 }
 
 bool connect_gave_up(int fd)
@@ -226,34 +333,54 @@ int64_t connect_left_ns(int fd, struct memory *m, int64_t now_ns)
 {
 	int ms;
 	const int32_t limit_ms = limits_for(fd)->connect_ms;
-	if (!memory_has(m, MEMORY_CONNECTING) || !limit_ms)
+	if (!memory_has(m, MEMORY_CONNECTING) || !limit_ms || (settings.dry_run && memory_has(m, MEMORY_TOLD)))
 		return INT64_MAX;
 	const int64_t left_ns = clock_deadline_ns(atomic_load(&m->since_ns), limit_ms) - now_ns;
-	if (left_ns <= 0 && !socket_user_timeout(fd, &ms) && socket_give_up(fd)) {
-		report_connect(&m->peer, (limit_ms * NS_PER_MS - left_ns) / NS_PER_MS);
+	if (left_ns > 0 || (!settings.dry_run && socket_user_timeout(fd, &ms)))
+		return left_ns;
+	const struct destination to = socket_peer(fd);
+	report(fd, &to, limit_ms * NS_PER_MS - left_ns, REASON_SYN_UNANSWERED);
+	if (settings.dry_run)
+		memory_set(m, MEMORY_TOLD);
+	else if (socket_give_up(fd)) {
 		memory_clear(m, MEMORY_CONNECTING | MEMORY_WATCHED);
 		memory_set(m, MEMORY_GAVE_UP);
 	}
 	return left_ns;
 }
 
-static int connect_nonblocking(int fd, const struct sockaddr *to, socklen_t length)
+static int connect_nonblocking(int fd, const struct sockaddr *to, socklen_t length, const struct destination *d)
 {
 	const int64_t begun_ns = clock_now_ns();
 	const int before = errno;
+	/* A second call tells of the first, whatever address it has, and leaves nothing to ask. */
+	const struct destination old = memory_hinted(fd) ? socket_peer(fd) : *d;
+	errno = before;
 	int result = libc.connect(fd, to, length);
 	int error = errno;
 	if (connect_gave_up(fd)) {
 		result = -1;
 		error = ETIMEDOUT;
-	} else if (result < 0 && error == EINPROGRESS)
+	} else if (result < 0 && error == EINPROGRESS) {
 		connect_under_way(fd, to, length, begun_ns);
-	else if (result == 0 || error == EISCONN)
+		if (settings.verbose)
+			report_armed(fd);
+	} else if (result == 0 || error == EISCONN)
 		connect_learn(fd);
-	else if (error == ETIMEDOUT)
-		connect_failed(fd);
+	else if (!under_way(error))
+		failed(fd, old.kind == DESTINATION_UNKNOWN ? d : &old, error);
 	errno = result < 0 ? error : before;
 	return result;
+}
+
+void unacked_passed(int fd)
+{
+	const int before = errno;
+	int ms;
+	const struct limits *limits = limits_for(fd);
+	if (limits->unacked_ms && socket_user_timeout(fd, &ms) && user_timeout_ours(ms))
+		report_unacked(fd, limits->unacked_ms);
+	errno = before;
 }
 
 int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
@@ -264,6 +391,7 @@ int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
 		errno = before;
 		return libc.connect(fd, to, length);
 	}
+	limits_forget(fd);
 	if (memory_hinted(fd)) {
 		/* A socket that had its verdict begins a new life. */
 		struct memory *m = socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
@@ -272,7 +400,8 @@ int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
 			memory_clear(m, MEMORY_ENDED | MEMORY_UNTOLD | MEMORY_REFUSED_ONCE | MEMORY_LINGERING);
 		}
 	}
-	const bool nonblocking = socket_nonblocking(fd);
+	const bool nonblocking = socket_nonblocking(fd), is_unix = socket_unix_covered && socket_is_unix(fd);
+	const struct destination d = destination_of(to, length);
 	errno = before;
-	return nonblocking ? connect_nonblocking(fd, to, length) : connect_blocking(fd, to, length, limits_for(fd));
+	return (nonblocking ? connect_nonblocking : is_unix ? connect_unix : connect_blocking)(fd, to, length, &d);
 }

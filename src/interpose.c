@@ -47,10 +47,31 @@ EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
 EXPORT int listen(int fd, int backlog)
 {
 	const int result = libc.listen(fd, backlog);
-	/* accept() copies SO_SNDTIMEO, so every accepted socket is armed by this. */
 	if (result == 0 && active)
-		blocking_noticed(fd, false);
+		listen_noticed(fd);
 	return result;
+}
+
+/** Whether somebody wants to hear of accepted connections; the limits came along by themselves. */
+static inline bool tells_of_accepted(void)
+{
+	return unlikely(active && (settings.verbose || settings.summary));
+}
+
+EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
+{
+	const int accepted = libc.accept(fd, peer, length);
+	if (accepted >= 0 && tells_of_accepted())
+		accept_noticed(accepted);
+	return accepted;
+}
+
+EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
+{
+	const int accepted = libc.accept4(fd, peer, length, flags);
+	if (accepted >= 0 && tells_of_accepted())
+		accept_noticed(accepted);
+	return accepted;
 }
 
 EXPORT int getpeername(int fd, struct sockaddr *peer, socklen_t *length)
@@ -81,7 +102,7 @@ EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const 
 	                           .data = data, .to = to, .to_length = to_length};
 	const int before = errno;
 	if (unlikely(flags & MSG_FASTOPEN))
-		send_arm(fd);
+		send_arm(fd, to, to_length);
 	if (special(fd))
 		return send_careful(&o, before);
 	const uint64_t started = clock_stamp();
@@ -92,8 +113,8 @@ EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	const int before = errno;
-	if (unlikely(flags & MSG_FASTOPEN))
-		send_arm(fd);
+	if (unlikely(flags & MSG_FASTOPEN) && message)
+		send_arm(fd, message->msg_name, message->msg_namelen);
 	if (special(fd))
 		return send_careful(&(struct outgoing){.how = WITH_SENDMSG, .fd = fd, .flags = flags, .message = message,
 		                                       .length = total(message->msg_iov, message->msg_iovlen)}, before);
@@ -111,8 +132,8 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	const int before = errno;
-	if (unlikely(flags & MSG_FASTOPEN))
-		send_arm(fd);
+	if (unlikely(flags & MSG_FASTOPEN) && messages && count)
+		send_arm(fd, messages->msg_hdr.msg_name, messages->msg_hdr.msg_namelen);
 	const uint64_t started = clock_stamp();
 	const int sent = libc.sendmmsg(fd, messages, count, flags);
 	if (!active || !count || (sent < 0 && !send_considered(errno)) ||
@@ -482,4 +503,100 @@ EXPORT int dup3(int from, int to, int flags)
 	if (result >= 0)
 		duplicate_noticed(from, to);
 	return result;
+}
+
+/* Ends of the process that run no destructor: the summary is told before. A vfork child tells nothing (finish()). */
+
+EXPORT _Noreturn void _exit(int status)
+{
+	finish();
+	libc._exit(status);
+	__builtin_unreachable();
+}
+
+EXPORT _Noreturn void _Exit(int status)
+{
+	finish();
+	libc._Exit(status);
+	__builtin_unreachable();
+}
+
+EXPORT _Noreturn void quick_exit(int status)
+{
+	finish();
+	libc.quick_exit(status);
+	__builtin_unreachable();
+}
+
+EXPORT int execve(const char *path, char *const *arguments, char *const *environment)
+{
+	finish();
+	return libc.execve(path, arguments, environment);
+}
+
+EXPORT int execv(const char *path, char *const *arguments)
+{
+	finish();
+	return libc.execv(path, arguments);
+}
+
+EXPORT int execvp(const char *name, char *const *arguments)
+{
+	finish();
+	return libc.execvp(name, arguments);
+}
+
+EXPORT int execvpe(const char *name, char *const *arguments, char *const *environment)
+{
+	finish();
+	return libc.execvpe(name, arguments, environment);
+}
+
+EXPORT int fexecve(int fd, char *const *arguments, char *const *environment)
+{
+	finish();
+	return libc.fexecve(fd, arguments, environment);
+}
+
+/** How many arguments follow @p first, the NULL at their end not counted. */
+static size_t count_arguments(const char *first, va_list rest)
+{
+	size_t count = 0;
+	for (const char *argument = first; argument; argument = va_arg(rest, const char *))
+		count++;
+	return count;
+}
+
+/** The list of an execl() and its kin as an array, and, for execle(), the environment behind it. */
+#define ARGUMENT_LIST(first)                                                                                       \
+	va_list arguments;                                                                                         \
+	va_start(arguments, first);                                                                                \
+	const size_t count = count_arguments(first, arguments);                                                    \
+	va_end(arguments);                                                                                         \
+	char *list[count + 1];                                                                                     \
+	list[0] = (char *)first;                                                                                   \
+	va_start(arguments, first);                                                                                \
+	for (size_t i = 1; i <= count; i++)                                                                        \
+		list[i] = va_arg(arguments, char *)
+
+EXPORT int execl(const char *path, const char *argument, ...)
+{
+	ARGUMENT_LIST(argument);
+	va_end(arguments);
+	return execv(path, list);
+}
+
+EXPORT int execlp(const char *name, const char *argument, ...)
+{
+	ARGUMENT_LIST(argument);
+	va_end(arguments);
+	return execvp(name, list);
+}
+
+EXPORT int execle(const char *path, const char *argument, ...)
+{
+	ARGUMENT_LIST(argument);
+	char *const *environment = va_arg(arguments, char *const *);
+	va_end(arguments);
+	return execve(path, list, environment);
 }

@@ -11,7 +11,7 @@ void json_begin(struct text *t)
 
 static void begin_value(struct text *t, const char *key)
 {
-	if (t->at[t->length - 1] != '{')
+	if (t->length && t->at[t->length - 1] != '{')
 		text_add(t, ",");
 	text_add(t, "\"");
 	text_add(t, key);

@@ -31,8 +31,18 @@
 		return libc.name(fd, request, argument);                                                           \
 	}
 
+#define EARLY_END(name)                                                                                            \
+	static _Noreturn void early_##name(int status)                                                             \
+	{                                                                                                          \
+		start();                                                                                           \
+		libc.name(status);                                                                                 \
+		__builtin_unreachable();                                                                           \
+	}
+
 EARLY(int, connect, (int fd, const struct sockaddr *to, socklen_t length), (fd, to, length))
 EARLY(int, listen, (int fd, int backlog), (fd, backlog))
+EARLY(int, accept, (int fd, struct sockaddr *peer, socklen_t *length), (fd, peer, length))
+EARLY(int, accept4, (int fd, struct sockaddr *peer, socklen_t *length, int flags), (fd, peer, length, flags))
 EARLY(ssize_t, send, (int fd, const void *data, size_t length, int flags), (fd, data, length, flags))
 EARLY(ssize_t, sendto,
       (int fd, const void *data, size_t length, int flags, const struct sockaddr *to, socklen_t to_length),
@@ -93,6 +103,16 @@ EARLY(int, dup3, (int from, int to, int flags), (from, to, flags))
 EARLY(FILE *, fdopen, (int fd, const char *mode), (fd, mode))
 EARLY(int, vdprintf, (int fd, const char *format, va_list arguments), (fd, format, arguments))
 EARLY(int, __vdprintf_chk, (int fd, int flag, const char *format, va_list arguments), (fd, flag, format, arguments))
+
+EARLY_END(_exit)
+EARLY_END(_Exit)
+EARLY_END(quick_exit)
+EARLY(int, execve, (const char *path, char *const *arguments, char *const *environment), (path, arguments, environment))
+EARLY(int, execv, (const char *path, char *const *arguments), (path, arguments))
+EARLY(int, execvp, (const char *name, char *const *arguments), (name, arguments))
+EARLY(int, execvpe, (const char *name, char *const *arguments, char *const *environment),
+      (name, arguments, environment))
+EARLY(int, fexecve, (int fd, char *const *arguments, char *const *environment), (fd, arguments, environment))
 
 struct libc libc = {
 #define LIBC_EARLY(name) .name = early_##name,

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
@@ -37,13 +38,14 @@ extern int __vdprintf_chk(int, int, const char *, va_list);
  * So the wrappers call them without a check. NULL: that libc has no such function, and so nobody calls ours.
  */
 #define LIBC_FUNCTIONS(F)                                                                                          \
-	F(connect) F(listen)                                                                                       \
+	F(connect) F(listen) F(accept) F(accept4)                                                                  \
 	F(send) F(sendto) F(sendmsg) F(sendmmsg) F(write) F(writev) F(sendfile) F(splice)                          \
 	F(recv) F(recvfrom) F(recvmsg) F(read) F(readv)                                                            \
 	F(poll) F(ppoll) F(select) F(pselect) F(epoll_ctl) F(epoll_wait) F(epoll_pwait)                                         \
 	F(getsockopt) F(setsockopt) F(getpeername) F(fcntl) F(ioctl) F(dup) F(dup2) F(dup3) F(fdopen) F(vdprintf)         \
+	F(_exit) F(_Exit) F(quick_exit) F(execve) F(execv) F(execvp) F(fexecve)                                    \
 	/* From here on a libc may lack one, and a dlsym() that fails allocates: all others are bound by then. */  \
-	F(sendfile64) F(fcntl64) F(epoll_pwait2) F(__read_chk) F(__recv_chk) F(__recvfrom_chk)                     \
+	F(sendfile64) F(fcntl64) F(epoll_pwait2) F(execvpe) F(__read_chk) F(__recv_chk) F(__recvfrom_chk)                     \
 	F(__poll_chk) F(__ppoll_chk) F(__vdprintf_chk)
 
 struct libc {

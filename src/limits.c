@@ -1,145 +1,133 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief The configuration: parsed once, by the library and by the launcher alike, and never changed afterwards.
+ * @brief The limits of a destination, and how each is named and written.
  */
 #include "limits.h"
 
 #include <string.h>
 
-#include "duration.h"
-#include "text.h"
+#include "quantity.h"
 
-#define PREFIX "SNDTIMEO_"
-
-/* How much of a name or a value is worth repeating. */
-#define SHOWN 60
-
-static bool take_connect(struct limits *limits, const char *value)
-{
-	return parse_duration(value, &limits->connect_ms);
-}
-
-static bool take_send(struct limits *limits, const char *value)
-{
-	return parse_duration(value, &limits->send_ms);
-}
-
-static bool take_policy(struct limits *limits, const char *value)
-{
-	if (strcmp(value, "replace") == 0)
-		limits->policy = POLICY_REPLACE;
-	else if (strcmp(value, "cap") == 0)
-		limits->policy = POLICY_CAP;
-	else
-		return false;
-	return true;
-}
-
-static bool take_log(struct limits *limits, const char *value)
-{
-	if (strcmp(value, "stderr") == 0)
-		limits->log_off = false;
-	else if (strcmp(value, "off") == 0)
-		limits->log_off = true;
-	else
-		return false;
-	return true;
-}
-
-/* Everything that can be set. A taker changes the limits only if it returns true. */
-static const struct setting {
-	const char *name; /* after PREFIX */
-	bool (*take)(struct limits *limits, const char *value);
-	const char *accepted;
-} settings[] = {
-	{"CONNECT", take_connect, DURATION_ACCEPTED},
-	{"SEND", take_send, DURATION_ACCEPTED},
-	{"POLICY", take_policy, "replace or cap"},
-	{"LOG", take_log, "stderr or off"},
+const char *const limit_names[LIMIT_COUNT] = {
+	[LIMIT_CONNECT] = "connect",
+	[LIMIT_SEND] = "send",
+	[LIMIT_SEND_TOTAL] = "send_total",
+	[LIMIT_MIN_RATE] = "min_rate",
+	[LIMIT_UNACKED] = "unacked",
+	[LIMIT_POLICY] = "policy",
 };
 
-/* The setting called by the first @p length bytes of @p name, NULL if there is none. */
-static const struct setting *find_setting(const char *name, size_t length)
+static char folded(char c)
 {
-	size_t prefix = strlen(PREFIX);
+	if (c == '-')
+		return '_';
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
-	if (length < prefix || memcmp(name, PREFIX, prefix) != 0)
-		return NULL;
-	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-		const char *own = settings[i].name;
-
-		if (strlen(own) == length - prefix && memcmp(own, name + prefix, length - prefix) == 0)
-			return &settings[i];
+static bool is_named(const char *own, const char *name, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (own[i] == '\0' || own[i] != folded(name[i]))
+			return false;
 	}
-	return NULL;
+	return own[length] == '\0';
 }
 
-static void add_value(struct text *line, const char *value)
+enum limit limit_named(const char *name, size_t length)
 {
-	text_add(line, "'");
-	text_add_foreign(line, value, SHOWN);
-	text_add(line, "'");
+	enum limit limit = 0;
+
+	while (limit < LIMIT_COUNT && !is_named(limit_names[limit], name, length))
+		limit++;
+	return limit;
 }
 
-int limits_set(struct limits *limits, const char *name, const char *value, char *complaint, size_t complaint_size)
+const char *limit_accepted(enum limit limit)
 {
-	const struct setting *setting = find_setting(name, strlen(name));
-	struct text line;
+	if (limit == LIMIT_POLICY)
+		return "replace or cap";
+	return limit == LIMIT_MIN_RATE ? RATE_ACCEPTED : DURATION_ACCEPTED;
+}
 
-	if (setting && setting->take(limits, value))
-		return 1;
+static bool take_policy(enum policy *policy, const char *value)
+{
+	if (strcmp(value, "replace") == 0)
+		*policy = POLICY_REPLACE;
+	else if (strcmp(value, "cap") == 0)
+		*policy = POLICY_CAP;
+	else
+		return false;
+	return true;
+}
 
-	text_start(&line, complaint, complaint_size);
-	if (!setting) {
-		text_add(&line, "is not a setting of this version");
-		return -1;
+bool limit_take(struct limits *limits, enum limit limit, const char *value)
+{
+	switch (limit) {
+	case LIMIT_CONNECT: return parse_duration(value, &limits->connect_ms);
+	case LIMIT_SEND: return parse_duration(value, &limits->send_ms);
+	case LIMIT_SEND_TOTAL: return parse_duration(value, &limits->send_total_ms);
+	case LIMIT_MIN_RATE: return parse_rate(value, &limits->min_rate);
+	case LIMIT_UNACKED: return parse_duration(value, &limits->unacked_ms);
+	case LIMIT_POLICY: return take_policy(&limits->policy, value);
+	case LIMIT_COUNT: break;
 	}
-	add_value(&line, value);
-	text_add(&line, ": expected ");
-	text_add(&line, setting->accepted);
-	return 0;
+	return false;
 }
 
-/* Take one NAME=VALUE whose NAME has @p length bytes; tell @p complain if that cannot be done. */
-static void take_variable(struct limits *limits, const char *variable, size_t length, limits_complain *complain,
-                          void *context)
+void limit_copy(struct limits *to, const struct limits *from, enum limit limit)
 {
-	const struct setting *setting = find_setting(variable, length);
-	const char *value = variable + length + 1;
-	char buffer[LIMITS_COMPLAINT_SIZE];
-	struct text line;
+	switch (limit) {
+	case LIMIT_CONNECT: to->connect_ms = from->connect_ms; break;
+	case LIMIT_SEND: to->send_ms = from->send_ms; break;
+	case LIMIT_SEND_TOTAL: to->send_total_ms = from->send_total_ms; break;
+	case LIMIT_MIN_RATE: to->min_rate = from->min_rate; break;
+	case LIMIT_UNACKED: to->unacked_ms = from->unacked_ms; break;
+	case LIMIT_POLICY: to->policy = from->policy; break;
+	case LIMIT_COUNT: break;
+	}
+}
 
-	if (*value == '\0' || (setting && setting->take(limits, value)))
+bool limits_any(const struct limits *limits)
+{
+	/* A rate is the least that counts beyond the send timeout: without one it limits nothing. */
+	return limits->connect_ms || limits->send_ms || limits->send_total_ms || limits->unacked_ms;
+}
+
+static void add_duration(struct text *t, enum limit limit, int32_t ms)
+{
+	if (!ms)
 		return;
-
-	text_start(&line, buffer, sizeof buffer);
-	text_add(&line, "sndtimeo: ");
-	if (setting) {
-		text_add(&line, PREFIX);
-		text_add(&line, setting->name);
-		text_add(&line, "=");
-		add_value(&line, value);
-		text_add(&line, " ignored: expected ");
-		text_add(&line, setting->accepted);
-	} else {
-		char name[SHOWN + 2]; /* one byte more than is shown, so that a cut is seen */
-		struct text shown;
-
-		text_start(&shown, name, length < sizeof name ? length + 1 : sizeof name);
-		text_add(&shown, variable);
-		text_add_foreign(&line, name, SHOWN);
-		text_add(&line, " is not a setting of this version: ignored");
-	}
-	complain(buffer, context);
+	text_add(t, limit_names[limit]);
+	text_add(t, "=");
+	text_add_number(t, ms % 1000 ? ms : ms / 1000);
+	text_add(t, ms % 1000 ? "ms " : "s ");
 }
 
-void limits_from_environment(struct limits *limits, char *const *environment, limits_complain *complain, void *context)
+static void add_rate(struct text *t, int64_t rate)
 {
-	memset(limits, 0, sizeof *limits);
-	for (; environment && *environment; environment++) {
-		const char *equals = strchr(*environment, '=');
+	static const char *const units[] = {" ", "K ", "M ", "G "};
+	size_t unit = 0;
 
-		if (equals && strncmp(*environment, PREFIX, strlen(PREFIX)) == 0)
-			take_variable(limits, *environment, (size_t)(equals - *environment), complain, context);
+	if (!rate)
+		return;
+	for (; unit < 3 && rate % 1024 == 0; unit++)
+		rate /= 1024;
+	text_add(t, limit_names[LIMIT_MIN_RATE]);
+	text_add(t, "=");
+	text_add_number(t, rate);
+	text_add(t, units[unit]);
+}
+
+void text_add_limits(struct text *t, const struct limits *limits)
+{
+	if (!limits_any(limits)) {
+		text_add(t, "off");
+		return;
 	}
+	add_duration(t, LIMIT_CONNECT, limits->connect_ms);
+	add_duration(t, LIMIT_SEND, limits->send_ms);
+	add_duration(t, LIMIT_SEND_TOTAL, limits->send_total_ms);
+	add_rate(t, limits->min_rate);
+	add_duration(t, LIMIT_UNACKED, limits->unacked_ms);
+	text_add(t, limits->policy == POLICY_CAP ? "policy=cap" : "policy=replace");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief The configuration: parsed once, by the library and by the launcher alike, and never changed afterwards.
+ * @brief The limits of a destination, and how each is named and written, for variables, options and rules alike.
  */
 #ifndef SNDTIMEO_LIMITS_H
 #define SNDTIMEO_LIMITS_H
@@ -9,43 +9,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 enum policy {
 	POLICY_REPLACE,   /**< the send timeout replaces a synchronous writer's own limit */
 	POLICY_CAP,       /**< the send timeout only ever shortens a wait */
 };
 
 struct limits {
-	int32_t connect_ms;   /**< connect deadline; 0: none */
-	int32_t send_ms;      /**< send timeout; 0: none */
+	int32_t connect_ms;      /**< connect deadline; 0: none */
+	int32_t send_ms;         /**< send timeout; 0: none */
+	int32_t send_total_ms;   /**< longest time one send call may take; 0: any */
+	int32_t unacked_ms;      /**< TCP_USER_TIMEOUT of established connections; 0: the kernel's own */
+	int64_t min_rate;        /**< least bytes a second that a peer has to take while a send waits; 0: any */
 	enum policy policy;
-	bool log_off;         /**< say nothing of timeouts (SNDTIMEO_LOG=off) */
 };
 
-/** Room for the longest complaint, its NUL included. */
-#define LIMITS_COMPLAINT_SIZE 320
+/** One of the limits, by its place in limit_names. */
+enum limit { LIMIT_CONNECT, LIMIT_SEND, LIMIT_SEND_TOTAL, LIMIT_MIN_RATE, LIMIT_UNACKED, LIMIT_POLICY, LIMIT_COUNT };
 
-/** One line about a setting that was not understood, without newline:
- * "sndtimeo: SNDTIMEO_SEND='3x' ignored: expected ..." */
-typedef void limits_complain(const char *line, void *context);
+/** How a rule names each ("send_total"); the variable is SNDTIMEO_ and the same in capitals, the option is -- and the
+ * same with hyphens. */
+extern const char *const limit_names[LIMIT_COUNT] __attribute__((visibility("hidden")));
 
-/**
- * Set one limit by its environment name.
- *
- * @param name "SNDTIMEO_CONNECT" and so on
- * @param value its value; an empty one is bad here
- * @param[out] complaint on failure, the rest of a line that the caller begins with the name its user knows the setting
- * by: "'3x': expected ..." (the value shortened) or "is not a setting of this version"; untouched otherwise
- * @return 1 if taken, 0 if the value is bad, -1 if the name is unknown. @p limits changes only on 1.
- * Async-signal-safe.
- */
-int limits_set(struct limits *limits, const char *name, const char *value, char *complaint, size_t complaint_size);
+/** Which limit is called by the first @p length bytes of @p name, in any case, with '_' or '-'; LIMIT_COUNT if none. */
+enum limit limit_named(const char *name, size_t length);
 
-/**
- * Read every SNDTIMEO_* variable of @p environment (a NULL-terminated array of NAME=VALUE, as in environ(7); may be
- * NULL) into @p limits, which is zeroed first. An empty value means not given. Each bad value and unknown name is told to
- * @p complain and ignored.
- * Async-signal-safe if @p complain is.
- */
-void limits_from_environment(struct limits *limits, char *const *environment, limits_complain *complain, void *context);
+/** What limit_take() accepts for it, for messages. */
+const char *limit_accepted(enum limit limit);
+
+/** Read @p value into the limit. @return whether it was good; @p limits changes only then. Async-signal-safe. */
+bool limit_take(struct limits *limits, enum limit limit, const char *value);
+
+/** Copy one limit. */
+void limit_copy(struct limits *to, const struct limits *from, enum limit limit);
+
+/** Room for all of them as text, a NUL included. */
+#define LIMITS_SIZE 160
+
+/** Append the limits that are set, as a rule has them: "connect=3s send=30s policy=replace"; "off" if none is. */
+void text_add_limits(struct text *t, const struct limits *limits);
+
+/** Whether any limit is set. */
+bool limits_any(const struct limits *limits);
 
 #endif

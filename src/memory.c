@@ -23,6 +23,8 @@
 
 _Atomic unsigned attention, watched, nudged;
 
+static bool all_hinted;
+
 static struct {
 	struct memory slots[SLOTS];
 	_Atomic uint64_t listed[SLOTS / 64];   /**< one bit a slot: it has, or had, a flag that memory_next() looks for */
@@ -33,6 +35,12 @@ void memory_start(void)
 {
 	void *pages = mmap(NULL, sizeof *store, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	store = pages == MAP_FAILED ? NULL : pages;
+}
+
+const struct memory *memory_all(size_t *count)
+{
+	*count = store ? SLOTS : 0;
+	return store ? store->slots : NULL;
 }
 
 static size_t first_slot(uint64_t cookie)
@@ -63,6 +71,11 @@ static bool take(struct memory *m, uint64_t old, uint64_t cookie)
 	atomic_store(&m->looked_ns, 0);
 	atomic_store(&m->calm_ns, 0);
 	atomic_store(&m->user_timeout_ms, 0);
+	atomic_store(&m->limits, NULL);
+	atomic_store(&m->wait_ns, 0);
+	atomic_store(&m->wait_acked, 0);
+	atomic_store(&m->refused_ns, 0);
+	atomic_store(&m->refused_busy_ns, 0);
 	return true;
 }
 
@@ -149,7 +162,13 @@ void memory_clear(struct memory *m, unsigned flags)
 bool memory_hinted(int fd)
 {
 	return store && fd >= 0 &&
-	       (fd >= HINTS || atomic_load_explicit(&store->hints[fd], memory_order_relaxed));
+	       (all_hinted || fd >= HINTS || atomic_load_explicit(&store->hints[fd], memory_order_relaxed));
+}
+
+void memory_hint_all(void)
+{
+	all_hinted = true;
+	atomic_fetch_add(&attention, 1);
 }
 
 void memory_unhint(int fd)

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <netinet/in.h>
+struct limits;
 
 enum memory_flag {
 	MEMORY_CONNECTING = 1,   /**< the connect deadline is on the socket, and the program may not know it is through */
@@ -28,6 +28,7 @@ enum memory_flag {
 	MEMORY_LINGERING = 64,   /**< ended, but not reset yet because input waits to be read */
 	MEMORY_GAVE_UP = 128,    /**< a connect that we gave up, and the program does not know */
 	MEMORY_NUDGED = 256,     /**< the kernel is to try again shortly before the verdict (nudge.h) */
+	MEMORY_TOLD = 512,       /**< dry run: it was told of this stall, or of this connect, that it would time out */
 };
 
 /** What a send or a receive has to know before it begins. */
@@ -42,8 +43,17 @@ struct memory {
 	_Atomic int fd;                /**< the descriptor it was last seen at: a hint */
 	_Atomic int64_t calm_ns;       /**< nudge.c: the last look that found nothing lost */
 	_Atomic int user_timeout_ms;   /**< the program's TCP_USER_TIMEOUT, to be put back once connected */
-	struct sockaddr_in6 peer;      /**< whom it connects to, IPv4 or IPv6: for log lines alone */
+	_Atomic(const struct limits *) limits;   /**< by its rule, where there are rules (place.h); NULL: not looked up yet */
+
+	/* The wait it is in: it was refused, and again as soon as there was room, without a rest. */
+	_Atomic int64_t wait_ns;       /**< when that began */
+	_Atomic uint64_t wait_acked;   /**< bytes acknowledged by then */
+	_Atomic int64_t refused_ns;    /**< when it was last seen to have no room */
+	_Atomic int64_t refused_busy_ns;   /**< look.busy_ns then */
 };
+
+/** Have every descriptor count as hinted, for good: every send is looked at before it begins. */
+void memory_hint_all(void);
 
 /** How many sockets have a flag of MEMORY_NOTICED: none in most programs at most times. */
 extern _Atomic unsigned attention __attribute__((visibility("hidden")));
@@ -72,6 +82,9 @@ bool memory_hinted(int fd);
 void memory_unhint(int fd);
 /** @p to is now the same open file as @p from. */
 void memory_copy_hint(int from, int to);
+
+/** All slots, for whoever looks at this process from outside. */
+const struct memory *memory_all(size_t *count);
 
 /** Walk through what has any of @p flags (of MEMORY_WATCHED, MEMORY_CONNECTING, MEMORY_LINGERING,
  * MEMORY_NUDGED): start with @p *position = 0; NULL at the end. */

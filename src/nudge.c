@@ -8,6 +8,8 @@
 #include <stddef.h>
 
 #include "clock.h"
+#include "place.h"
+#include "start.h"
 
 /** TCP_USER_TIMEOUT is taken off so many looks before the timer runs out: a thread may be late by one or two. */
 #define SLICES_BEFORE 3
@@ -23,7 +25,7 @@ static void take_off(int fd, struct memory *m)
 	if (!memory_has(m, MEMORY_NUDGED))
 		return;
 	if (socket_user_timeout(fd, &ms) && user_timeout_ours(ms))
-		socket_set_user_timeout(fd, 0);
+		socket_set_user_timeout(fd, user_timeout_for(limits_for(fd)->unacked_ms));
 	memory_clear(m, MEMORY_NUDGED);
 }
 
@@ -34,7 +36,9 @@ static void put_on(int fd, struct memory *m, int64_t ns)
 	/* A program's own is not ours to change, and neither is that of a connect. */
 	if (memory_has(m, MEMORY_CONNECTING) || !socket_user_timeout(fd, &ms) || (ms && !user_timeout_ours(ms)))
 		return;
-	if (socket_set_user_timeout(fd, user_timeout_for((int32_t)(ns / NS_PER_MS))))
+	const int nudge_ms = user_timeout_for((int32_t)(ns / NS_PER_MS));
+	/* SNDTIMEO_UNACKED may be sooner. */
+	if ((!ms || nudge_ms < ms || memory_has(m, MEMORY_NUDGED)) && socket_set_user_timeout(fd, nudge_ms))
 		memory_set(m, MEMORY_NUDGED);
 }
 
@@ -51,9 +55,9 @@ static bool is_late(const struct look *look, int64_t since_ns, int64_t now_ns)
 void nudge(const struct stall *s, int64_t now_ns, int64_t left_ns)
 {
 	struct memory *m = s->memory;
-	if (!m || !s->look.established)
+	if (!m || !s->look.established || s->cause != STALL_NO_PROGRESS || left_ns == NEVER_NS || settings.dry_run)
 		return;
-	const int64_t until_ns = now_ns + left_ns, since_ns = until_ns - s->send_ms * NS_PER_MS;
+	const int64_t until_ns = now_ns + left_ns, since_ns = until_ns - s->limits->send_ms * NS_PER_MS;
 	/* The answer takes a round trip, and somebody has to look. */
 	const int64_t again_ns = until_ns - SLICES_AFTER * stall_slice_ns(s) - s->look.rtt_ns;
 	if (s->look.undisturbed)

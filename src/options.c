@@ -11,6 +11,8 @@
 #include <sys/time.h>
 
 #include "memory.h"
+#include "place.h"
+#include "report.h"
 #include "slow.h"
 #include "socket.h"
 #include "start.h"
@@ -30,8 +32,10 @@ static void see_error(int fd, int *error)
 		*error = ETIMEDOUT;
 	else if (*error == 0)
 		connect_learn(fd);
+	else if (memory_has(memory_at(fd, false), MEMORY_CONNECTING))
+		connect_failed(fd, *error);
 	else if (*error == ETIMEDOUT)
-		connect_failed(fd);
+		unacked_passed(fd);
 	else if ((*error == ECONNRESET || *error == EPIPE) && socket_ended(fd))
 		*error = ETIMEDOUT;
 }
@@ -78,17 +82,18 @@ void setsockopt_noticed(int fd, int level, int option)
 	}
 	if (send_timeout && socket_send_timeout(fd, &us)) {
 		if (!us)
-			socket_arm(fd, limits_for(fd)->send_ms);
-		else if (!send_timeout_ours(us) && limits_for(fd)->send_ms)
+			socket_arm(fd, limits_for(fd));
+		else if (!send_timeout_ours(us) && send_timeout_for(limits_for(fd)))
 			memory_set(memory_at(fd, true), MEMORY_TAKE_CARE);
 	} else if (user_timeout && socket_user_timeout(fd, &ms)) {
 		struct memory *m = memory_at(fd, false);
 		const int32_t limit_ms = limits_for(fd)->connect_ms;
 		if (memory_has(m, MEMORY_CONNECTING)) {
 			atomic_store(&m->user_timeout_ms, ms);
-			if (ms == 0 || ms > limit_ms)
+			if (limit_ms && (ms == 0 || ms > limit_ms))
 				socket_set_user_timeout(fd, user_timeout_for(limit_ms));
-		}
+		} else if (ms == 0)
+			socket_arm_unacked(fd, limits_for(fd));
 	}
 	errno = before;
 }
@@ -98,7 +103,30 @@ void blocking_noticed(int fd, bool nonblocking)
 	const int before = errno;
 	writer_cookie = 0;
 	if (active && !nonblocking)
-		socket_arm(fd, limits_for(fd)->send_ms);
+		socket_arm(fd, limits_for(fd));
+	errno = before;
+}
+
+void listen_noticed(int fd)
+{
+	const int before = errno;
+	if (active && socket_covered(fd)) {
+		place_listens(fd);
+		socket_arm(fd, limits_for(fd));
+		socket_arm_unacked(fd, limits_for(fd));
+	}
+	errno = before;
+}
+
+void accept_noticed(int fd)
+{
+	const int before = errno;
+	if (socket_covered(fd)) {
+		const struct place place = place_of(fd);
+		summary_connected(&place.destination, place.side, -1);
+		if (settings.verbose)
+			report_armed(fd);
+	}
 	errno = before;
 }
 
@@ -107,7 +135,7 @@ void arm_for_stdio(int fd)
 	const int before = errno;
 	if (active) {
 		connect_learn(fd);
-		if (socket_arm_stdio(fd, limits_for(fd)->send_ms))
+		if (socket_arm_stdio(fd, limits_for(fd)))
 			memory_set(memory_at(fd, true), MEMORY_TAKE_CARE);
 	}
 	errno = before;

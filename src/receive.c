@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "place.h"
 #include "slow.h"
 #include "socket.h"
 #include "start.h"
@@ -18,6 +19,8 @@ ssize_t receive_slow(int fd, ssize_t result, size_t asked, int before)
 		return result;
 	if (memory_hinted(fd))
 		connect_learn(fd);
+	if (result < 0 && error == ETIMEDOUT)
+		unacked_passed(fd);
 	/* What a connection that was reset, or shut down for reading, answers. */
 	if ((result == 0 && asked) || (result < 0 && (error == ECONNRESET || error == ENOTCONN || error == EPIPE))) {
 		if (socket_ended(fd)) {
@@ -45,7 +48,7 @@ void receive_arm(const struct msghdr *message)
 		for (size_t at = 0; at + sizeof(int) <= c->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
 			int fd;
 			memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
-			socket_arm(fd, limits_for(fd)->send_ms);
+			socket_arm(fd, limits_for(fd));
 		}
 	}
 	errno = before;

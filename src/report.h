@@ -1,33 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief One line for every event, in one write(2), to a place that is never disturbed by it.
+ * @brief What is said of each event, in a line of text or of JSON; src/log.c knows where it goes.
+ *
+ * Everything here is async-signal-safe and leaves errno alone.
  */
 #ifndef SNDTIMEO_REPORT_H
 #define SNDTIMEO_REPORT_H
 
-#include <netinet/in.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
-struct look;
+#include "destination.h"
+#include "reason.h"
+
+struct stall;
 
 /** Remember the program's name, once, before any report. */
 void report_start(void);
 
-/** Write @p line and a newline to standard error, if that can take it at once; a socket is not written to, because its
- * peer may be reading a protocol. Async-signal-safe, never waits, raises no SIGPIPE, leaves errno alone. */
-void report_line(const char *line);
+/** What is wrong with a setting, to standard error. */
+void report_complaint(const char *said);
 
-/** A connect deadline has passed: to @p peer (NULL: unknown), after @p waited_ms. Nothing is said if the log is off. */
-void report_connect(const struct sockaddr_in6 *peer, int64_t waited_ms);
+/** The library is active under its settings (verbose). */
+void report_active(void);
+
+/** @p fd is connected, accepted or inherited, and limited from now on (verbose). */
+void report_armed(int fd);
+
+/** A connect deadline has passed for @p fd after @p waited_ms; @p to is whom it connects to if the kernel does not know
+ * any more, else unknown. */
+void report_connect(int fd, const struct destination *to, int64_t waited_ms, enum reason reason);
 
 /**
- * A send timed out. Nothing is said if the log is off.
+ * A send timed out.
  *
- * @param look the connection as it was found
- * @param waited_ms time without progress
+ * @param s the connection as it was found
+ * @param waited_ns time without progress, or since it began to wait
  * @param accepted, asked bytes of the call; asked 0: a wait, not a call
  */
-void report_send(int fd, const struct look *look, int64_t waited_ms, uint64_t accepted, uint64_t asked);
+void report_send(const struct stall *s, int64_t waited_ns, uint64_t accepted, uint64_t asked);
+
+/** The kernel ended a connection because SNDTIMEO_UNACKED, of @p limit_ms, ran out. */
+void report_unacked(int fd, int64_t limit_ms);
+
+/** What was counted, a line for each destination, and what follows from it. */
+void report_summary(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "memory.h"
 #include "nudge.h"
+#include "place.h"
 #include "signals.h"
 #include "slow.h"
 #include "socket.h"
@@ -28,6 +29,7 @@ struct carried {
 	bool nonblocking;       /**< the socket is: this is a synchronous writer's send */
 	bool whole;             /**< it may be completed; else it ends with the first bytes that are accepted */
 	int64_t own_until_ns;   /**< when the program's own SO_SNDTIMEO runs out */
+	int64_t total_until_ns; /**< when SNDTIMEO_SEND_TOTAL does */
 	int64_t look_ns;        /**< when to look at the connection next */
 	struct stall stall;
 };
@@ -116,33 +118,50 @@ static ssize_t counted(const struct carried *c, int error)
 	return c->accepted ? (ssize_t)c->accepted : fail(error);
 }
 
-static ssize_t verdict(struct carried *c, int64_t now_ns)
+/** A verdict is due: true if the connection is over by it, with *result to return. */
+static bool verdict(struct carried *c, int64_t now_ns, ssize_t *result)
 {
 	const bool untold = c->nonblocking;
-	stall_end(&c->stall, now_ns, c->accepted, c->o->length, untold);
+	if (!stall_end(&c->stall, now_ns, c->accepted, c->o->length, untold))
+		return false;
 	if (untold && !c->accepted)
 		memory_set(c->stall.memory, MEMORY_REFUSED_ONCE);
-	return counted(c, untold && c->stall.memory ? EAGAIN : ETIMEDOUT);
+	*result = counted(c, untold && c->stall.memory ? EAGAIN : ETIMEDOUT);
+	return true;
+}
+
+/** Whether SNDTIMEO_SEND_TOTAL has run out, and the connection is over because of that. */
+static bool total_passed(struct carried *c, int64_t now_ns, ssize_t *result)
+{
+	if (now_ns < c->total_until_ns)
+		return false;
+	/* Once: in a dry run it goes on. */
+	c->stall.cause = STALL_TOTAL;
+	c->stall.total_ns = now_ns - (c->total_until_ns - c->stall.limits->send_total_ms * NS_PER_MS);
+	c->total_until_ns = NEVER_NS;
+	return verdict(c, now_ns, result);
 }
 
 /** Look at a connection that has no room, and set when to look again; false: it is over, with *result to return. */
 static bool look(struct carried *c, int64_t now_ns, ssize_t *result)
 {
 	const int64_t left_ns = stall_left_ns(&c->stall, now_ns);
-	if (left_ns <= 0 && !socket_writable(c->o->fd)) {
-		*result = verdict(c, now_ns);
+	if (left_ns <= 0 && !socket_writable(c->o->fd) && verdict(c, now_ns, result))
 		return false;
-	}
+	if (total_passed(c, now_ns, result))
+		return false;
 	if (now_ns >= c->own_until_ns) {
 		*result = counted(c, EAGAIN);
 		return false;
 	}
 	nudge(&c->stall, now_ns, left_ns);
 	int64_t wait_ns = nudge_slice_ns(&c->stall);
-	if (wait_ns > left_ns)
+	if (left_ns > 0 && wait_ns > left_ns)
 		wait_ns = left_ns;
 	if (wait_ns > c->own_until_ns - now_ns)
 		wait_ns = c->own_until_ns - now_ns;
+	if (wait_ns > c->total_until_ns - now_ns)
+		wait_ns = c->total_until_ns - now_ns;
 	c->look_ns = now_ns + wait_ns;
 	return true;
 }
@@ -185,6 +204,18 @@ static bool wait_for_room(struct carried *c, const sigset_t *mask, ssize_t *resu
 	}
 }
 
+/**
+ * Whether a call that took @p waited_ns may have ended because SO_SNDTIMEO of @p limit_us ran out.
+ *
+ * The kernel counts the waits of a call in its ticks, and one that crosses a tick's edge as a whole one: woken up at the
+ * right moments, a call may have used its time up two ticks early. (What the kernel made of our 27 ms tells the tick.)
+ * Two in a hundred are for the counter's rate.
+ */
+static bool ran_out(int64_t waited_ns, int64_t limit_us)
+{
+	return waited_ns >= limit_us * 980 - 2 * socket_tick_ns(limit_us);
+}
+
 /** Some calls can only be made as they are, and may wait in the kernel for as long as SO_SNDTIMEO lets them: signals
  * are let in meanwhile. A short count is the end of the file, or a signal, unless it ran into that limit. */
 static ssize_t push_as_is(struct carried *c, const sigset_t *mask, bool *over)
@@ -197,9 +228,15 @@ static ssize_t push_as_is(struct carried *c, const sigset_t *mask, bool *over)
 	sigset_t ignored;
 	signals_block(&ignored);
 	socket_send_timeout(c->o->fd, &slice_us);
-	*over = !c->whole || sent == 0 || (sent > 0 && !c->nonblocking && clock_since_ns(started) < slice_us * 980);
+	*over = !c->whole || sent == 0 || (sent > 0 && !c->nonblocking && !ran_out(clock_since_ns(started), slice_us));
 	errno = error;
 	return sent;
+}
+
+/** Whether it has to be noted that there was room: nothing else tells of it later. */
+static bool follows_room(const struct carried *c)
+{
+	return c->stall.look.is_unix || summary_on;
 }
 
 /** Carry a send through: wait for room, send, until all is accepted, a signal comes, or the connection stalls. The
@@ -215,7 +252,10 @@ static ssize_t carry_on(struct carried *c)
 		if (sent >= 0) {
 			c->accepted += (size_t)sent;
 			result = (ssize_t)c->accepted;
-			if (over || c->accepted >= c->o->length)
+			if (follows_room(c))
+				stall_room(&c->stall, clock_now_ns());
+			if (over || c->accepted >= c->o->length || (c->total_until_ns != NEVER_NS &&
+			                                            total_passed(c, clock_now_ns(), &result)))
 				break;
 		} else if (errno == EINTR && !c->accepted && signals_restart()) {
 			continue;
@@ -239,11 +279,15 @@ static ssize_t carry(const struct outgoing *o, ssize_t result, int error, uint64
 	struct outgoing most = *o;
 	struct carried c = {
 		.o = &most, .accepted = result > 0 ? (size_t)result : 0, .nonblocking = nonblocking, .whole = completable(o),
-		.own_until_ns = own_until_ns,
+		.own_until_ns = own_until_ns, .total_until_ns = NEVER_NS,
 	};
 	if (most.length > CALL_MOST)
 		most.length = CALL_MOST;
-	if (c.accepted < most.length && (!c.accepted || c.whole) && stall_watch(&c.stall, o->fd, cookie, refused_ns)) {
+	const bool stalls = stall_watch(&c.stall, o->fd, cookie, refused_ns);
+	if (c.stall.limits->send_total_ms)
+		c.total_until_ns = refused_ns + c.stall.limits->send_total_ms * NS_PER_MS;
+	if (c.accepted < most.length && (!c.accepted || c.whole) &&
+	    (stalls || (c.stall.limits->send_total_ms && socket_covered(o->fd)))) {
 		const bool goes_on = look(&c, clock_now_ns(), &result);
 		if (!goes_on)
 			return result;
@@ -257,8 +301,9 @@ static ssize_t carry(const struct outgoing *o, ssize_t result, int error, uint64
 /** Whether the socket is one a synchronous writer's send is carried through on. */
 static bool by_synchronous_writer(const struct outgoing *o, uint64_t cookie)
 {
-	return writer_cookie == cookie && limits_for(o->fd)->policy == POLICY_REPLACE && !asked_not_to_wait(o) &&
-	       completable(o);
+	const struct limits *limits = limits_for(o->fd);
+	return writer_cookie == cookie && limits->policy == POLICY_REPLACE && limits->send_ms && !settings.dry_run &&
+	       !asked_not_to_wait(o) && completable(o);
 }
 
 /** A refused send goes back to the program, because it does not wait or a signal ended it: note the refusal for whoever
@@ -267,18 +312,18 @@ static ssize_t note_refusal(const struct outgoing *o, ssize_t result, int error,
 {
 	struct stall s;
 	const int64_t now_ns = clock_now_ns();
-	errno = error;
-	if (!stall_watch(&s, o->fd, cookie, refused_ns))
+	/* A unix socket tells too little to a loop that sends whatever there is room for. A loop may try ten thousand times
+	 * a second. */
+	if (!stall_watch(&s, o->fd, cookie, refused_ns) || (socket_unix_covered && socket_is_unix(o->fd)) ||
+	    (memory_has(s.memory, MEMORY_WATCHED) &&
+	     now_ns - atomic_load_explicit(&s.memory->looked_ns, memory_order_relaxed) < stall_slice_ns(&s) / 2)) {
+		errno = error;
 		return result;
-	/* A loop may try ten thousand times a second. */
-	if (memory_has(s.memory, MEMORY_WATCHED) &&
-	    now_ns - atomic_load_explicit(&s.memory->looked_ns, memory_order_relaxed) < stall_slice_ns(&s) / 2)
-		return result;
-	const int64_t left_ns = stall_left_ns(&s, now_ns);
-	if (left_ns <= 0 && !socket_writable(o->fd)) {
-		stall_end(&s, now_ns, result > 0 ? (uint64_t)result : 0, o->length, false);
-		return result > 0 ? result : fail(ETIMEDOUT);
 	}
+	const int64_t left_ns = stall_left_ns(&s, now_ns);
+	if (left_ns <= 0 && !socket_writable(o->fd) &&
+	    stall_end(&s, now_ns, result > 0 ? (uint64_t)result : 0, o->length, false))
+		return result > 0 ? result : fail(ETIMEDOUT);
 	if (s.look.established)
 		memory_set(s.memory, MEMORY_WATCHED);
 	errno = error;
@@ -297,10 +342,10 @@ static ssize_t returned_early(const struct outgoing *o, ssize_t result, int erro
 			if (socket_ended(o->fd))
 				return result > 0 ? result : fail(ETIMEDOUT);
 		} else
-			refused = error == EAGAIN || waited_ns >= limit_us * 980;
+			refused = error == EAGAIN || ran_out(waited_ns, limit_us);
 	}
 	if (!limit_us)
-		socket_arm(o->fd, limits_for(o->fd)->send_ms);
+		socket_arm(o->fd, limits_for(o->fd));
 	if (refused)
 		return carry(o, result, error, cookie, false, clock_now_ns() - waited_ns, NEVER_NS);
 	/* Signals may come so fast that no call ever runs into SO_SNDTIMEO. */
@@ -327,11 +372,11 @@ static ssize_t connect_first(const struct outgoing *o, ssize_t result, int error
 	return carry(o, result, error, cookie, false, clock_now_ns(), NEVER_NS);
 }
 
-/** Whether enough time has passed since @p started for the shortest SO_SNDTIMEO of ours to run out. The kernel never
- * fires early; two in a hundred are for the counter's rate. */
+/** Whether enough time has passed since @p started for the shortest SO_SNDTIMEO of ours to run out, on the coarsest of
+ * ticks. */
 static bool may_have_run_out(uint64_t started)
 {
-	return clock_since_ns(started) >= send_timeout_slice_us(0) * 980;
+	return ran_out(clock_since_ns(started), send_timeout_slice_us(0));
 }
 
 /** Whether the kernel waited at all, if only for what a verdict leaves as SO_SNDTIMEO, or that is not known. */
@@ -393,6 +438,8 @@ static ssize_t consider(const struct outgoing *o, ssize_t result, int error, uin
 ssize_t send_slow(const struct outgoing *o, ssize_t result, uint64_t started, int before)
 {
 	const int error = result < 0 ? errno : 0;
+	if (active && error == ETIMEDOUT)
+		unacked_passed(o->fd);
 	/* A file's end, a full disk, a bad descriptor: nothing of ours. */
 	if (!active || (result < 0 && !send_considered(error)))
 		return result;
@@ -437,8 +484,8 @@ ssize_t send_careful(const struct outgoing *o, int before)
 			return send_ended(o, m);
 		errno = before;
 	}
-	if (memory_has(m, MEMORY_TAKE_CARE) && o->length && completable(o) && !sends_file(o) && !asked_not_to_wait(o) &&
-	    !socket_nonblocking(o->fd)) {
+	if ((memory_has(m, MEMORY_TAKE_CARE) || (settings.dry_run && socket_covered(o->fd))) && o->length &&
+	    completable(o) && !sends_file(o) && !asked_not_to_wait(o) && !socket_nonblocking(o->fd)) {
 		int64_t own_us = 0;
 		const ssize_t sent = push(o, 0);
 		if (sent == (ssize_t)o->length || (sent < 0 && errno != EAGAIN))
@@ -452,17 +499,17 @@ ssize_t send_careful(const struct outgoing *o, int before)
 			errno = before;
 		return carried;
 	}
+	errno = before;
 	const ssize_t sent = call(o);
 	return sent == (ssize_t)o->length ? sent : send_slow(o, sent, started, before);
 }
 
-void send_arm(int fd)
+void send_arm(int fd, const struct sockaddr *to, socklen_t length)
 {
 	const int before = errno;
-	const struct limits *limits = limits_for(fd);
+	const struct destination d = destination_of(to, length);
 	if (active)
-		socket_arm(fd, limits->send_ms && (!limits->connect_ms || limits->send_ms < limits->connect_ms)
-		                       ? limits->send_ms : limits->connect_ms);
+		connect_arm(fd, limits_to(&d));
 	errno = before;
 }
 

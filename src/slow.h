@@ -15,6 +15,7 @@
 
 #include "libc.h"
 
+struct limits;
 struct memory;
 
 /* connect.c */
@@ -45,8 +46,14 @@ bool connect_gave_up(int fd);
  * @return nanoseconds to the deadline, INT64_MAX if there is none */
 int64_t connect_left_ns(int fd, struct memory *m, int64_t now_ns);
 
-/** The program was told ETIMEDOUT for the connect of @p fd: say so, if the deadline was ours. */
-void connect_failed(int fd);
+/** The program was told @p error for the connect of @p fd: say so, if it was our deadline that passed. */
+void connect_failed(int fd, int error);
+
+/** Arm a socket for a connect under these limits. */
+void connect_arm(int fd, const struct limits *limits);
+
+/** The kernel said ETIMEDOUT of @p fd: say so, if it was SNDTIMEO_UNACKED that ran out. Keeps errno. */
+void unacked_passed(int fd);
 
 /* send.c */
 
@@ -88,8 +95,8 @@ ssize_t send_careful(const struct outgoing *o, int before);
 int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, int result, uint64_t started,
                   int before);
 
-/** Before a send with MSG_FASTOPEN, which connects: arm the socket, so that it comes back to us. */
-void send_arm(int fd);
+/** Before a send with MSG_FASTOPEN, which connects to @p to: arm the socket, so that it comes back to us. */
+void send_arm(int fd, const struct sockaddr *to, socklen_t length);
 
 /* receive.c */
 
@@ -127,6 +134,10 @@ int getsockopt_limited(int fd, int level, int option, void *value, socklen_t *le
 void setsockopt_noticed(int fd, int level, int option);
 /** fcntl(F_SETFL) or ioctl(FIONBIO) succeeded. */
 void blocking_noticed(int fd, bool nonblocking);
+/** listen(2) succeeded: accept(2) copies what is set now, so every accepted socket is armed by this. */
+void listen_noticed(int fd);
+/** accept(2) gave @p fd, and somebody wants to hear of it. */
+void accept_noticed(int fd);
 /** @p fd will be written to by stdio, or by a program after exec: arm it for writers we do not wrap. */
 void arm_for_stdio(int fd);
 /** @p to is now the same open file as @p from. */

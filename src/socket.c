@@ -47,6 +47,7 @@ enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOS
 #define SELECT_MOST 65535
 
 _Atomic bool socket_covered_seen;
+bool socket_unix_covered, socket_hands_off;
 
 static bool option(int fd, int level, int name, void *value, socklen_t size)
 {
@@ -59,13 +60,22 @@ static int protocol(int fd)
 	return option(fd, SOL_SOCKET, SO_PROTOCOL, &value, sizeof value) ? value : -1;
 }
 
+bool socket_is_unix(int fd)
+{
+	int domain, type;
+	return option(fd, SOL_SOCKET, SO_DOMAIN, &domain, sizeof domain) && domain == AF_UNIX &&
+	       option(fd, SOL_SOCKET, SO_TYPE, &type, sizeof type) && type == SOCK_STREAM;
+}
+
 bool socket_covered(int fd)
 {
 	int type;
 	const int p = protocol(fd);
 	/* A raw socket may carry IPPROTO_TCP as well, so the type has to be asked for; it comes without its flags. */
-	if ((p != IPPROTO_TCP && p != IPPROTO_MPTCP) || !option(fd, SOL_SOCKET, SO_TYPE, &type, sizeof type) ||
-	    type != SOCK_STREAM)
+	if (p == IPPROTO_TCP || p == IPPROTO_MPTCP) {
+		if (!option(fd, SOL_SOCKET, SO_TYPE, &type, sizeof type) || type != SOCK_STREAM)
+			return false;
+	} else if (!socket_unix_covered || p < 0 || !socket_is_unix(fd))
 		return false;
 	atomic_store_explicit(&socket_covered_seen, true, memory_order_relaxed);
 	return true;
@@ -74,6 +84,28 @@ bool socket_covered(int fd)
 bool socket_cookie(int fd, uint64_t *cookie)
 {
 	return option(fd, SOL_SOCKET, SO_COOKIE, cookie, sizeof *cookie);
+}
+
+struct destination socket_peer(int fd)
+{
+	union { struct sockaddr any; struct sockaddr_in6 in6; struct sockaddr_storage room; } peer;
+	socklen_t size = sizeof peer;
+	if (libc.getpeername(fd, &peer.any, &size) == 0)
+		return destination_of(&peer.any, size);
+	/* It knows none while a connection is being made, nor once it is broken; this does, for whoever asks for no more
+	 * bytes than the address has. */
+	size = sizeof(struct sockaddr_in6);
+	if (option(fd, SOL_SOCKET, SO_PEERNAME, &peer, size))
+		return destination_of(&peer.any, size);
+	size = sizeof(struct sockaddr_in);
+	return destination_of(option(fd, SOL_SOCKET, SO_PEERNAME, &peer, size) ? &peer.any : NULL, size);
+}
+
+struct destination socket_local(int fd)
+{
+	union { struct sockaddr any; struct sockaddr_storage room; } local;
+	socklen_t size = sizeof local;
+	return destination_of(getsockname(fd, &local.any, &size) == 0 ? &local.any : NULL, size);
 }
 
 bool socket_nonblocking(int fd)
@@ -114,6 +146,12 @@ int socket_unread(int fd)
 	return libc.ioctl(fd, SIOCINQ, &bytes) == 0 ? bytes : 0;
 }
 
+int socket_unacknowledged(int fd)
+{
+	int bytes = 0;
+	return libc.ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
 /** Spread what progress is made of over 64 bits, one after the other, so that two changes do not cancel each other: an
  * acknowledgement that closes the window moves one number up by what the other goes down. */
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -122,12 +160,30 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 	return hash ^ hash >> 29;
 }
 
+static uint32_t least(uint32_t one, uint32_t other)
+{
+	return one < other ? one : other;
+}
+
+/** A unix socket has no acknowledgements: bytes are outstanding until they are read. */
+static bool look_at_unix(int fd, struct look *look)
+{
+	struct sockaddr peer;
+	socklen_t size = sizeof peer;
+	if (!socket_unix_covered || !socket_is_unix(fd) || libc.getpeername(fd, &peer, &size) < 0)
+		return false;
+	const int bytes = socket_unacknowledged(fd);
+	*look = (struct look){.established = true, .is_unix = true, .outstanding = bytes > 0,
+	                      .progress = mix(0, (uint64_t)bytes)};
+	return true;
+}
+
 bool socket_look(int fd, struct look *look)
 {
 	struct tcp_info info;
 	memset(&info, 0, sizeof info); /* an older kernel fills less of it */
 	if (!option(fd, IPPROTO_TCP, TCP_INFO, &info, sizeof info))
-		return false;
+		return look_at_unix(fd, look);
 	*look = (struct look){
 		.connecting = info.tcpi_state == STATE_SYN_SENT || info.tcpi_state == STATE_SYN_RECV,
 		.established = info.tcpi_state == STATE_ESTABLISHED || info.tcpi_state == STATE_CLOSE_WAIT,
@@ -143,16 +199,22 @@ bool socket_look(int fd, struct look *look)
 		.rto_ns = info.tcpi_rto * NS_PER_US,
 		.rtt_ns = info.tcpi_rtt * NS_PER_US,
 		.retransmits = info.tcpi_backoff > info.tcpi_retransmits ? info.tcpi_backoff : info.tcpi_retransmits,
+		.acked = info.tcpi_bytes_acked,
+		.busy_ns = (int64_t)info.tcpi_busy_time * NS_PER_US,
+		.last_heard_ns = least(info.tcpi_last_ack_recv, info.tcpi_last_data_recv) * NS_PER_MS,
+		.sacked = info.tcpi_sacked,
+		.state = info.tcpi_state,
 	};
 	if (protocol(fd) == IPPROTO_MPTCP) {
 		/* TCP_INFO is that of the first subflow, and bytes may wait for any. */
 		struct mptcp_info mptcp;
-		int bytes = 0;
 		memset(&mptcp, 0, sizeof mptcp);
-		if (option(fd, SOL_MPTCP, MPTCP_INFO, &mptcp, sizeof mptcp))
+		look->busy_ns = 0;
+		if (option(fd, SOL_MPTCP, MPTCP_INFO, &mptcp, sizeof mptcp)) {
 			look->progress = mix(look->progress, mptcp.mptcpi_snd_una);
-		if (libc.ioctl(fd, SIOCOUTQ, &bytes) == 0)
-			look->outstanding |= bytes > 0;
+			look->acked = mptcp.mptcpi_snd_una;
+		}
+		look->outstanding |= socket_unacknowledged(fd) > 0;
 	}
 	return true;
 }
@@ -169,13 +231,22 @@ bool socket_send_timeout(int fd, int64_t *us)
 bool socket_set_send_timeout(int fd, int64_t us)
 {
 	const struct timeval value = {.tv_sec = (time_t)(us / US_PER_S), .tv_usec = (suseconds_t)(us % US_PER_S)};
-	return libc.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value) == 0;
+	return !socket_hands_off && libc.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value) == 0;
 }
 
 bool send_timeout_ours(int64_t us)
 {
 	const int64_t after_tenth_us = us % (100 * US_PER_MS);
 	return after_tenth_us >= SNDTIMEO_MARK_MS * US_PER_MS && after_tenth_us <= SNDTIMEO_MARK_LAST_MS * US_PER_MS;
+}
+
+int64_t socket_tick_ns(int64_t us)
+{
+	switch (us / US_PER_MS % 100) {
+	case 27: return NS_PER_MS;
+	case 28: return 4 * NS_PER_MS;
+	default: return 10 * NS_PER_MS; /* or a third of that, at 300 Hz */
+	}
 }
 
 /** The largest value of our mark that is not above @p ms, or the smallest there is. */
@@ -190,9 +261,20 @@ int64_t send_timeout_slice_us(int32_t limit_ms)
 	return marked_us(limit_ms / 20);
 }
 
-int64_t send_timeout_whole_us(int32_t limit_ms)
+/** The shortest of the limits that a send comes back for, 0: none. */
+static int32_t shortest_ms(const struct limits *limits)
 {
-	return marked_us(limit_ms);
+	const int32_t send_ms = limits->send_ms, total_ms = limits->send_total_ms;
+	return !send_ms || (total_ms && total_ms < send_ms) ? total_ms : send_ms;
+}
+
+int64_t send_timeout_for(const struct limits *limits)
+{
+	const int32_t limit_ms = shortest_ms(limits);
+	if (!limit_ms)
+		return 0;
+	/* A rate has to see every send that waits. */
+	return send_timeout_slice_us(limits->min_rate ? 0 : limit_ms);
 }
 
 /** Set SO_SNDTIMEO to @p us where that is ours to do: there is none, or one of ours. */
@@ -201,19 +283,20 @@ static bool arm(int fd, int64_t us)
 	int64_t found;
 	if (!socket_send_timeout(fd, &found) || (found && !send_timeout_ours(found)))
 		return false;
-	return socket_set_send_timeout(fd, us);
+	return found == us || socket_set_send_timeout(fd, us);
 }
 
-void socket_arm(int fd, int32_t send_ms)
+void socket_arm(int fd, const struct limits *limits)
 {
-	if (send_ms && socket_covered(fd))
-		arm(fd, send_timeout_slice_us(send_ms));
+	if (socket_covered(fd))
+		arm(fd, send_timeout_for(limits));
 }
 
-bool socket_arm_stdio(int fd, int32_t send_ms)
+bool socket_arm_stdio(int fd, const struct limits *limits)
 {
 	const int low = STDIO_NOTSENT_LOWAT;
-	if (!send_ms || !socket_covered(fd) || !arm(fd, send_timeout_whole_us(send_ms)))
+	const int32_t limit_ms = shortest_ms(limits);
+	if (!limit_ms || !socket_covered(fd) || !arm(fd, marked_us(limit_ms)))
 		return false;
 	libc.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low);
 	return true;
@@ -226,7 +309,7 @@ bool socket_user_timeout(int fd, int *ms)
 
 bool socket_set_user_timeout(int fd, int ms)
 {
-	return libc.setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0;
+	return !socket_hands_off && libc.setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0;
 }
 
 bool user_timeout_ours(int ms)
@@ -234,17 +317,25 @@ bool user_timeout_ours(int ms)
 	return ms > 0 && ms % 10 == USER_TIMEOUT_MARK;
 }
 
-int user_timeout_for(int32_t deadline_ms)
+int user_timeout_for(int32_t limit_ms)
 {
-	if (deadline_ms > INT32_MAX - 10)
-		deadline_ms = INT32_MAX - 10;
-	return deadline_ms + (10 + USER_TIMEOUT_MARK - deadline_ms % 10) % 10;
+	if (limit_ms > INT32_MAX - 10)
+		limit_ms = INT32_MAX - 10;
+	return limit_ms ? limit_ms + (10 + USER_TIMEOUT_MARK - limit_ms % 10) % 10 : 0;
+}
+
+void socket_arm_unacked(int fd, const struct limits *limits)
+{
+	int found_ms;
+	const int ms = user_timeout_for(limits->unacked_ms);
+	if (socket_user_timeout(fd, &found_ms) && found_ms != ms && (!found_ms || user_timeout_ours(found_ms)))
+		socket_set_user_timeout(fd, ms);
 }
 
 bool socket_give_up(int fd)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-	return libc.connect(fd, &nobody, sizeof nobody) == 0;
+	return !socket_hands_off && libc.connect(fd, &nobody, sizeof nobody) == 0;
 }
 
 void socket_take_error(int fd)
@@ -266,6 +357,8 @@ bool socket_reset(int fd)
 void socket_end(int fd)
 {
 	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	if (socket_hands_off)
+		return;
 	libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	socket_set_send_timeout(fd, ENDED_SNDTIMEO_US);
 	/* The reset would throw unread input away. A kernel that refuses it while another thread waits in the socket

@@ -16,11 +16,29 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "destination.h"
+#include "limits.h"
+
 /** Whether socket_covered() ever said yes in this process. */
 extern _Atomic bool socket_covered_seen __attribute__((visibility("hidden")));
 
-/** Whether the limits cover @p fd: a SOCK_STREAM socket of IPPROTO_TCP or IPPROTO_MPTCP, whatever its family. */
+/** Whether unix stream sockets are covered, too, because a rule names one (the others have no limits then). Set at start,
+ * as the next. */
+extern bool socket_unix_covered __attribute__((visibility("hidden")));
+/** Dry run: everything here that would change a socket does nothing instead, and says that it failed. */
+extern bool socket_hands_off __attribute__((visibility("hidden")));
+
+/** Whether the limits cover @p fd: a SOCK_STREAM socket of IPPROTO_TCP or IPPROTO_MPTCP, whatever its family, or a unix
+ * one (see above). */
 bool socket_covered(int fd);
+
+/** Whether it is a unix stream socket. */
+bool socket_is_unix(int fd);
+
+/** The address it is connected to, or connects to, also after the connection broke. */
+struct destination socket_peer(int fd);
+/** Its own. */
+struct destination socket_local(int fd);
 
 /** The number the kernel gives a socket for life (SO_COOKIE); false: not a socket, or the kernel does not say. */
 bool socket_cookie(int fd, uint64_t *cookie);
@@ -39,7 +57,10 @@ bool socket_writable(int fd);
 /** Bytes of input the program has not read yet (SIOCINQ), 0 if unknown. */
 int socket_unread(int fd);
 
-/** What TCP_INFO, and MPTCP_INFO for an MPTCP socket, say of a connection. */
+/** Bytes that are not acknowledged, or that the other end of a unix socket has not read (SIOCOUTQ), 0 if unknown. */
+int socket_unacknowledged(int fd);
+
+/** What TCP_INFO, and MPTCP_INFO for an MPTCP socket, say of a connection; SIOCOUTQ for a unix socket. */
 struct look {
 	bool connecting;        /**< SYN-SENT or SYN-RECEIVED */
 	bool established;       /**< a connection data can be sent on: ESTABLISHED or CLOSE-WAIT */
@@ -55,9 +76,15 @@ struct look {
 	int64_t last_sent_ns;   /**< time since data was sent for the first time, not again */
 	int64_t rto_ns;         /**< the retransmission timer (RFC 6298), doubled each time it runs out */
 	int64_t rtt_ns;         /**< round trip, smoothed */
+	uint64_t acked;         /**< bytes the peer ever acknowledged; 0 over a unix socket */
+	int64_t busy_ns;        /**< time that anything was outstanding, all in all; 0 if unknown */
+	int64_t last_heard_ns;  /**< time since data came in; last_ack_ns, if less */
+	uint32_t sacked;        /**< segments the peer has behind a gap */
+	uint32_t state;         /**< as in include/net/tcp_states.h */
+	bool is_unix;
 };
 
-/** Look at a connection; false if @p fd is no TCP or MPTCP socket. */
+/** Look at a connection; false if @p fd is no TCP or MPTCP socket, nor a connected unix one that is covered. */
 bool socket_look(int fd, struct look *look);
 
 /* SO_SNDTIMEO. A value of ours is told from a program's by its milliseconds: 27 after a whole tenth of a second, also
@@ -69,15 +96,17 @@ bool socket_send_timeout(int fd, int64_t *us);
 bool socket_set_send_timeout(int fd, int64_t us);
 /** Whether a value that was read back is one that we set. */
 bool send_timeout_ours(int64_t us);
+/** The kernel's tick, as a value of our mark tells that was read back. */
+int64_t socket_tick_ns(int64_t us);
 /** How long a blocking call may sit in the kernel before we look for progress ourselves, in microseconds and of our
  * mark: a twentieth of @p limit_ms. */
 int64_t send_timeout_slice_us(int32_t limit_ms);
-/** The value for a socket whose writes we cannot wrap (stdio): all of @p limit_ms, and of our mark. */
-int64_t send_timeout_whole_us(int32_t limit_ms);
+/** The same for a send under these limits; 0 if none is for sends. */
+int64_t send_timeout_for(const struct limits *limits);
 
 /** Arm a covered socket, so that a blocking send comes back to us in time: SO_SNDTIMEO, unless the program set its
- * own. Nothing happens to any other descriptor. */
-void socket_arm(int fd, int32_t send_ms);
+ * own; off again if the limits have nothing for sends. Nothing happens to any other descriptor. */
+void socket_arm(int fd, const struct limits *limits);
 
 /**
  * Arm a covered socket for writers we cannot wrap, as glibc's stdio: the whole limit as SO_SNDTIMEO, and a
@@ -85,7 +114,7 @@ void socket_arm(int fd, int32_t send_ms);
  *
  * @return whether it was a covered socket whose SO_SNDTIMEO is ours
  */
-bool socket_arm_stdio(int fd, int32_t send_ms);
+bool socket_arm_stdio(int fd, const struct limits *limits);
 
 /* TCP_USER_TIMEOUT. While a non-blocking connect is under way it is our means; ours ends in 3 ms. */
 
@@ -93,8 +122,12 @@ bool socket_arm_stdio(int fd, int32_t send_ms);
 bool socket_user_timeout(int fd, int *ms);
 bool socket_set_user_timeout(int fd, int ms);
 bool user_timeout_ours(int ms);
-/** The value that stands for a connect deadline: the next one of our mark, less than 10 ms above it. */
-int user_timeout_for(int32_t deadline_ms);
+/** The value that stands for a limit: the next one of our mark, less than 10 ms above it; 0 for 0. */
+int user_timeout_for(int32_t limit_ms);
+
+/** An established, or listening, socket: unless the program has a TCP_USER_TIMEOUT, it gets SNDTIMEO_UNACKED's, or what is
+ * ours is taken off if there is none. */
+void socket_arm_unacked(int fd, const struct limits *limits);
 
 /** connect(2) to AF_UNSPEC: the kernel gives up what is under way, resets what is established, and wakes everyone who
  * waits, with POLLERR and POLLHUP. The socket can be connected anew. */

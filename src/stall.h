@@ -14,16 +14,28 @@
 #include "memory.h"
 #include "socket.h"
 
+/** Of struct memory's clock, those below the time in ms: a stamp of the progress that was seen then. */
+#define STALL_STAMP_BITS 24
+
+/** Why a verdict is due. */
+enum stall_cause {
+	STALL_NO_PROGRESS,   /**< the send timeout passed without any */
+	STALL_TOO_SLOW,      /**< progress, but less than SNDTIMEO_MIN_RATE asks for */
+	STALL_TOTAL,         /**< one send call took longer than SNDTIMEO_SEND_TOTAL */
+};
+
 /** A connection somebody wants to send on. */
 struct stall {
 	int fd;
 	uint64_t cookie;
 	struct memory *memory;      /**< may be NULL: then the clock is below, and lasts as long as this struct */
 	_Atomic uint64_t clock;
-	int32_t send_ms;            /**< its send timeout, not 0 */
+	const struct limits *limits;
 	int64_t looked_ns;          /**< the last look, or when the refusal must have begun: no progress after it is
 	                                 known of */
 	struct look look;           /**< what the last look saw */
+	enum stall_cause cause;     /**< of the verdict that is due, or will be next */
+	int64_t total_ns;           /**< STALL_TOTAL: how long that send took */
 };
 
 /**
@@ -40,15 +52,29 @@ bool stall_watch(struct stall *s, int fd, uint64_t cookie, int64_t refused_ns);
  */
 int64_t stall_left_ns(struct stall *s, int64_t now_ns);
 
+/** There is room again, and what was handed over since may hide that the peer made it (unix sockets tell nothing else). */
+void stall_room(struct stall *s, int64_t now_ns);
+
+/** The same for a socket that was waited for elsewhere; nothing happens if nobody was refused lately. */
+void stall_room_at(int fd, int64_t now_ns);
+
 /** How long to wait at most before the next look: a fortieth of the limit. */
 int64_t stall_slice_ns(const struct stall *s);
 
 /**
- * The verdict: log it, end the connection for all who hold it (socket_end()), remember it.
+ * A verdict is due: log it, end the connection for all who hold it (socket_end()), remember it. In a dry run it is
+ * logged once per stall, and nothing ends.
  *
  * @param accepted, asked bytes of the send that waited; 0, 0: a wait
  * @param untold whether a synchronous writer still has to raise its own timeout (MEMORY_UNTOLD)
+ * @return whether the connection is over
  */
-void stall_end(struct stall *s, int64_t now_ns, uint64_t accepted, uint64_t asked, bool untold);
+bool stall_end(struct stall *s, int64_t now_ns, uint64_t accepted, uint64_t asked, bool untold);
+
+/** Since when nothing has moved on a connection that is remembered; 0 if nobody had to wait. */
+static inline int64_t stall_since_ms(uint64_t clock)
+{
+	return (int64_t)(clock >> STALL_STAMP_BITS);
+}
 
 #endif

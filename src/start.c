@@ -10,9 +10,14 @@
 #include <sys/auxv.h>
 #include <sys/resource.h>
 
+#include "config.h"
+
+#include "anchor.h"
 #include "clock.h"
 #include "libc.h"
+#include "log.h"
 #include "memory.h"
+#include "place.h"
 #include "report.h"
 #include "slow.h"
 #include "socket.h"
@@ -21,18 +26,19 @@
 #define INHERITED_MOST 1024
 
 bool active;
-static struct limits limits;
+struct settings settings;
 
-const struct limits *limits_for(int fd)
-{
-	(void)fd;
-	return &limits;
-}
+/** sndtimeo --status looks for it; nothing here does. */
+__attribute__((used)) static struct anchor anchor = {.magic = ANCHOR_MAGIC};
 
-static void complain(const char *line, void *context)
+static void complain(enum settings_fault fault, const char *what, const char *why, void *context)
 {
+	char buffer[SETTINGS_COMPLAINT_SIZE];
+	struct text line;
 	(void)context;
-	report_line(line);
+	text_start(&line, buffer, sizeof buffer);
+	settings_complaint(&line, fault, what, why, true);
+	report_complaint(buffer);
 }
 
 /** What an exec left on a connected socket: the deadline of a connect that the program before us never learned was
@@ -40,9 +46,34 @@ static void complain(const char *line, void *context)
 static void drop_old_deadline(int fd)
 {
 	struct look look;
-	int ms;
-	if (socket_user_timeout(fd, &ms) && user_timeout_ours(ms) && socket_look(fd, &look) && !look.connecting)
-		socket_set_user_timeout(fd, 0);
+	if (socket_look(fd, &look) && !look.connecting)
+		socket_arm_unacked(fd, limits_for(fd));
+}
+
+/** Whether @p fd listens, or is a connection that looks as if it was accepted: a service's port is a low one, and whoever
+ * connects gets a high one (ip(7), ip_local_port_range). */
+static bool was_accepted(int fd)
+{
+	int listens = 0;
+	socklen_t size = sizeof listens;
+	if (libc.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
+		return true;
+	const struct destination peer = socket_peer(fd);
+	return peer.kind != DESTINATION_UNKNOWN && socket_local(fd).port < peer.port;
+}
+
+static void arm_one(int fd)
+{
+	if (settings.rules.count && was_accepted(fd))
+		place_listens(fd);
+	drop_old_deadline(fd);
+	/* inetd's heirs print to their peer. */
+	if (fd <= STDERR_FILENO)
+		arm_for_stdio(fd);
+	else
+		socket_arm(fd, limits_for(fd));
+	if (settings.verbose && socket_peer(fd).kind != DESTINATION_UNKNOWN)
+		report_armed(fd);
 }
 
 static void arm_inherited(void)
@@ -57,17 +88,47 @@ static void arm_inherited(void)
 		open[i] = (struct pollfd){.fd = (int)i};
 	if (libc.poll(open, count, 0) < 0)
 		return;
-	for (nfds_t i = 0; i < count; i++) {
-		const int fd = open[i].fd;
-		if ((open[i].revents & POLLNVAL) || !socket_covered(fd))
-			continue;
-		drop_old_deadline(fd);
-		/* inetd's heirs print to their peer. */
-		if (fd <= STDERR_FILENO)
-			arm_for_stdio(fd);
-		else
-			socket_arm(fd, limits_for(fd)->send_ms);
+	for (nfds_t i = 0; i < count; i++)
+		if (!(open[i].revents & POLLNVAL) && socket_covered(open[i].fd))
+			arm_one(open[i].fd);
+}
+
+/** Where nothing can be told, somebody should hear of it. */
+static void check_log(void)
+{
+	static const char *const names[] = {[LOG_TO_SYSLOG] = "syslog", [LOG_TO_FILE] = settings.log_path};
+	char buffer[SETTINGS_COMPLAINT_SIZE];
+	struct text line;
+	const int error = log_defect();
+	if (!error)
+		return;
+	text_start(&line, buffer, sizeof buffer);
+	text_add(&line, SETTINGS_PREFIX "LOG='");
+	text_add_foreign(&line, names[settings.log], 60);
+	text_add(&line, "': ");
+	text_add_error(&line, error);
+	text_add(&line, ": timeouts are not told of");
+	report_complaint(buffer);
+}
+
+static void start_modules(void)
+{
+	socket_unix_covered = settings.rules.names_unix;
+	socket_hands_off = settings.dry_run;
+	clock_start();
+	memory_start();
+	report_start();
+	if (settings.dry_run)
+		memory_hint_all();
+	if (settings.summary) {
+		summary_start();
+		summary_on = true;
 	}
+	check_log();
+	size_t memories;
+	const struct memory *memory = memory_all(&memories);
+	anchor = (struct anchor){.magic = ANCHOR_MAGIC, .version = PACKAGE_VERSION, .settings = &settings,
+	                         .rules = settings.rules.count, .memory = memory, .memories = memories};
 }
 
 void start(void)
@@ -81,18 +142,23 @@ void start(void)
 	/* The environment of a program that runs with more rights than its caller is not to be trusted. */
 	if (getauxval(AT_SECURE))
 		return;
-	limits_from_environment(&limits, environ, complain, NULL);
-	if (!limits.connect_ms && !limits.send_ms)
+	log_start();
+	settings_read(&settings, environ, complain, NULL);
+	if (!settings_limit(&settings))
 		return;
-	/* What gets that number later is a file of the program's own. */
-	if (libc.fcntl(STDERR_FILENO, F_GETFD) < 0)
-		limits.log_off = true;
-	clock_start();
-	memory_start();
-	report_start();
+	start_modules();
+	if (settings.verbose)
+		report_active();
 	active = true;
-	if (limits.send_ms)
-		arm_inherited();
+	arm_inherited();
+}
+
+void finish(void)
+{
+	const int before = errno;
+	if (active && settings.summary && summary_claim())
+		report_summary();
+	errno = before;
 }
 
 /* A program without libc has nothing to limit, and us nothing to run with. */
@@ -105,4 +171,9 @@ __attribute__((constructor)) static void construct(void)
 	const int before = errno;
 	start();
 	errno = before;
+}
+
+__attribute__((destructor)) static void destruct(void)
+{
+	finish();
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief The library's start, and the limits it read then.
+ * @brief The library's start and end, and the settings it read then.
  */
 #ifndef SNDTIMEO_START_H
 #define SNDTIMEO_START_H
 
 #include <stdbool.h>
 
-#include "limits.h"
+#include "settings.h"
 
 /**
  * Find the real functions, read the environment, arm the sockets this process was started with. Runs once: from the
@@ -15,12 +15,14 @@
  */
 void start(void);
 
+/** The process is about to end, or to become another program: tell the summary, if there is one to tell and nothing told
+ * it since the last event. Async-signal-safe, keeps errno; nothing happens in a vfork child. */
+void finish(void);
+
 /** Whether any limit is set. Before start(), and with none set for good, every wrapper is inert. */
 extern bool active __attribute__((visibility("hidden")));
 
-/**
- * The limits for a socket: the one place where they depend on the destination, once rules do that. Never NULL.
- */
-const struct limits *limits_for(int fd);
+/** What was read at start. */
+extern struct settings settings __attribute__((visibility("hidden")));
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "text.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -74,6 +75,31 @@ void text_add_seconds(struct text *t, int64_t ms)
 	text_add(t, ".");
 	text_add_number(t, tenths % 10);
 	text_add(t, " s");
+}
+
+void text_add_error(struct text *t, int error)
+{
+	/* strerror(3) may allocate and translate. */
+	static const struct {
+		int error;
+		const char *name;
+	} names[] = {
+		{ENOENT, "No such file or directory"}, {EACCES, "Permission denied"},
+		{EPERM, "Operation not permitted"},    {EISDIR, "Is a directory"},
+		{ENOTDIR, "Not a directory"},          {ELOOP, "Too many levels of symbolic links"},
+		{ENAMETOOLONG, "File name too long"},  {EROFS, "Read-only file system"},
+		{ENOSPC, "No space left on device"},   {ECONNREFUSED, "Connection refused"},
+		{ENXIO, "No such device or address"},
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (names[i].error == error) {
+			text_add(t, names[i].name);
+			return;
+		}
+	}
+	text_add(t, "error ");
+	text_add_number(t, error);
 }
 
 void text_add_bytes(struct text *t, uint64_t bytes)

@@ -28,6 +28,8 @@ void text_add_foreign(struct text *t, const char *string, size_t most);
 void text_add_number(struct text *t, int64_t number);
 /** Append milliseconds (not negative) as seconds, rounded to one decimal place: 30000 gives "30.0 s". */
 void text_add_seconds(struct text *t, int64_t ms);
+/** Append what an errno means, where it is one that opening a file gives, else "error 5". */
+void text_add_error(struct text *t, int error);
 /** Append bytes as people read them, rounded down: "512 bytes", "1.2 MiB". */
 void text_add_bytes(struct text *t, uint64_t bytes);
 

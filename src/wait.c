@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "memory.h"
 #include "nudge.h"
+#include "place.h"
 #include "signals.h"
 #include "slow.h"
 #include "socket.h"
@@ -122,6 +123,8 @@ static int learned(struct wait *w, int ready)
 	nfds_t position = 0;
 	for (int fd; ready >= 0 && (fd = next_writer(w, &position)) >= 0;) {
 		connect_learn(fd);
+		if (summary_on && ready > 0 && socket_writable(fd))
+			stall_room_at(fd, clock_now_ns());
 		/* After a verdict the kernel says "writable" by itself, unless the reset waits for unread input. */
 		if (memory_hinted(fd) && memory_has(memory_at(fd, &cookie), MEMORY_LINGERING) && socket_ended(fd))
 			ready += report_writable(w, fd);
@@ -178,21 +181,37 @@ static struct survey survey(const struct wait *w, int64_t now_ns, int64_t looked
 				found.connect_ns = connect_ns;
 			continue;
 		}
+		/* A unix socket tells too little to a loop that sends whatever there is room for. */
+		if (s.look.is_unix && !w->alone)
+			continue;
 		if (memory_has(s.memory, MEMORY_ENDED) && socket_ended(fd))
 			found.verdict = true;
-		else if (left_ns <= 0 && !socket_writable(fd)) {
-			stall_end(&s, now_ns, 0, 0, false);
+		else if (left_ns <= 0 && !socket_writable(fd) && stall_end(&s, now_ns, 0, 0, false))
 			found.verdict = found.fresh = true;
-		}
 		if (stays && left_ns > 0)
 			nudge(&s, now_ns, left_ns);
 		found.established = true;
 		if (found.wait_ns > nudge_slice_ns(&s))
 			found.wait_ns = nudge_slice_ns(&s);
-		if (found.wait_ns > left_ns)
-			found.wait_ns = left_ns > 0 ? left_ns : 0;
+		if (left_ns > 0 && found.wait_ns > left_ns)
+			found.wait_ns = left_ns;
 	}
 	return found;
+}
+
+/** Whether a synchronous writer's wait lasts as long as our limits let it. */
+static bool prolongs(int fd, int64_t timeout_ns)
+{
+	return timeout_ns != NEVER_NS && timeout_ns >= TICK_NS && !settings.dry_run &&
+	       limits_for(fd)->policy == POLICY_REPLACE;
+}
+
+/** Whether a wait for a connect ends by itself at the deadline: below a second the kernel is late (it sends a SYN again
+ * after one). */
+static bool ends_connect(int fd, const struct survey *found)
+{
+	return found->connecting && found->connect_ns != INT64_MAX && !settings.dry_run &&
+	       limits_for(fd)->connect_ms < NS_PER_S / NS_PER_MS;
 }
 
 /** Wait in slices; the caller has blocked signals, and @p mask lets them in. */
@@ -216,15 +235,13 @@ static int wait_in_slices(struct wait *w, int64_t timeout_ns, const sigset_t *ma
 			return learned(w, ask(w, 0, mask));
 		if (w->alone && found.established) {
 			note_writer(first);
-			if (finite && !prolonged && timeout_ns >= TICK_NS && limits_for(first)->policy == POLICY_REPLACE) {
+			if (!prolonged && prolongs(first, timeout_ns)) {
 				prolonged = true;
 				until_ns = NEVER_NS;
 			}
 		} else if (prolonged)
 			until_ns = begun_ns + timeout_ns; /* no connection any more: the program's own limit counts */
-		/* Below a second the kernel is late (it sends a SYN again after one), so the wait itself ends in time. */
-		if (w->alone && finite && found.connecting && limits_for(first)->connect_ms < NS_PER_S / NS_PER_MS &&
-		    found.connect_ns < INT64_MAX - now_ns && until_ns > now_ns + found.connect_ns)
+		if (w->alone && finite && ends_connect(first, &found) && until_ns > now_ns + found.connect_ns)
 			until_ns = now_ns + found.connect_ns;
 		int64_t wait_ns = until_ns - now_ns;
 		const int64_t look_ns = found.wait_ns < found.connect_ns || found.connect_ns <= 0 ? found.wait_ns : found.connect_ns;
@@ -351,13 +368,15 @@ static int64_t look_after(int64_t now_ns, int64_t looked_ns)
 		const bool connects = memory_has(m, MEMORY_CONNECTING);
 		if (!connects && (socket_writable(fd) || !stall_watch(&s, fd, cookie, looked_ns))) {
 			memory_clear(m, MEMORY_WATCHED);
+			if (summary_on)
+				stall_room_at(fd, now_ns);
 			continue;
 		}
 		const int64_t left_ns = connects ? connect_left_ns(fd, m, now_ns) : stall_left_ns(&s, now_ns);
 		if (connects)
 			connect_learn(fd);
 		else if (left_ns <= 0)
-			stall_end(&s, now_ns, 0, 0, false);
+			(void)stall_end(&s, now_ns, 0, 0, false);
 		else {
 			nudge(&s, now_ns, left_ns);
 			if (next_ns > now_ns + nudge_slice_ns(&s))

@@ -60,6 +60,20 @@ static char *text(const char *format, ...)
 	return made;
 }
 
+char *with_port(const char *from, unsigned port)
+{
+	char *made = strdup(""), *longer;
+
+	for (const char *found; (found = strstr(from, "PORT")); from = found + strlen("PORT")) {
+		longer = text("%s%.*s%u", made, (int)(found - from), from, port);
+		free(made);
+		made = longer;
+	}
+	longer = text("%s%s", made, from);
+	free(made);
+	return longer;
+}
+
 /* ---- the environment of a run ---------------------------------------------------------------------------------- */
 
 static char *preload_list(const struct setting *setting)

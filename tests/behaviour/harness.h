@@ -91,6 +91,9 @@ long latest_in_epoll_ms(long limit_ms);
 /** Nothing may happen before this: the limit less 2 %, because clocks are read at different places. */
 long earliest_ms(long limit_ms);
 
+/** @return @p text with each word PORT in it replaced by @p port; never freed. */
+char *with_port(const char *text, unsigned port);
+
 /** @return an environment variable of the tests; fails the test if it is not set. */
 const char *needed(const char *name);
 

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #define DURATION "a decimal number with ms, s, m or h (default s), at most 24 days, or 0 or off for no limit"
+#define RATE "bytes a second, a decimal number with K, M or G (1024-based), or 0 or off for no limit"
+#define LOG "stderr, syslog, off, or a path that begins with /"
+#define DESTINATION "a destination: an IPv4 address, an IPv6 address in brackets, *, unix:/path or unix:@name"
 /* The longest string that exec passes on (MAX_ARG_STRLEN), its end included. */
 #define LONGEST (128 * 1024)
 #define SHOWN 60
@@ -73,8 +76,39 @@ static const struct malformed {
 	{ "POLICY", "Cap", "Cap", "replace or cap" },
 	{ "POLICY", "cap\n", "cap?", "replace or cap" },
 	{ "POLICY", "replace,cap", "replace,cap", "replace or cap" },
-	{ "LOG", "/dev/null", "/dev/null", "stderr or off" },
-	{ "LOG", "off\r\n", "off??", "stderr or off" },
+	{ "LOG", "dev/null", "dev/null", LOG },
+	{ "LOG", "../log", "../log", LOG },
+	{ "LOG", "~/log", "~/log", LOG },
+	{ "LOG", "\n/var/log/it", "?/var/log/it", LOG },
+	{ "LOG", "Syslog", "Syslog", LOG },
+	{ "LOG", "off\r\n", "off??", LOG },
+	{ "SEND_TOTAL", "5d", "5d", DURATION },
+	{ "SEND_TOTAL", "64K", "64K", DURATION },
+	{ "SEND_TOTAL", "-0", "-0", DURATION },
+	{ "SEND_TOTAL", "597h", "597h", DURATION },
+	{ "UNACKED", "1e3", "1e3", DURATION },
+	{ "UNACKED", "2147483648ms", "2147483648ms", DURATION },
+	{ "UNACKED", "%s%n%1000d", "%s%n%1000d", DURATION },
+	{ "MIN_RATE", "64KB", "64KB", RATE },
+	{ "MIN_RATE", "64KiB/s", "64KiB/s", RATE },
+	{ "MIN_RATE", "-1", "-1", RATE },
+	{ "MIN_RATE", "1,5M", "1,5M", RATE },
+	{ "MIN_RATE", "10s", "10s", RATE },
+	{ "MIN_RATE", "1K\n", "1K?", RATE },
+	{ "MIN_RATE", "1025G", "1025G", RATE },
+	{ "MIN_RATE", "17179869185G", "17179869185G", RATE },
+	{ "MIN_RATE", "18446744073709551617", "18446744073709551617", RATE },
+	{ "LOG_FORMAT", "JSON", "JSON", "text or json" },
+	{ "LOG_FORMAT", "json\n", "json?", "text or json" },
+	{ "LOG_FORMAT", "\033[2J", "?[2J", "text or json" },
+	{ "VERBOSE", "2", "2", "1 or 0" },
+	{ "VERBOSE", "yes", "yes", "1 or 0" },
+	{ "VERBOSE", "1\n", "1?", "1 or 0" },
+	{ "DRY_RUN", "true", "true", "1 or 0" },
+	{ "DRY_RUN", "01", "01", "1 or 0" },
+	{ "DRY_RUN", " 1", " 1", "1 or 0" },
+	{ "SUMMARY", "-1", "-1", "1 or 0" },
+	{ "SUMMARY", "\xd9\xa1", "??", "1 or 0" },
 };
 
 /* As a program's first setting, and behind good ones, which count all the same. */
@@ -91,21 +125,106 @@ ROW_TEST(hostile, malformed_value, ROWS_OF(malformed))
 							      .environment = { variable } }, "sleep 0"), wanted);
 }
 
+/* So are rules, and they say where. */
+static const struct malformed_rules {
+	const char *variable;
+	const char *said;
+} malformed_rules[] = {
+	{ "SNDTIMEO_RULES=10.0.0.0/33 send=5s",
+	  "SNDTIMEO_RULES:1:10: '10.0.0.0/33': expected a prefix length from 0 to 32" },
+	{ "SNDTIMEO_RULES=* sned=5s",
+	  "SNDTIMEO_RULES:1:3: 'sned=5s': expected connect, send, send_total, min_rate, unacked, "
+	  "policy or off; did you mean send?" },
+	{ "SNDTIMEO_RULES=# none\n  * send=3x\n", "SNDTIMEO_RULES:2:10: 'send=3x': expected " DURATION },
+	{ "SNDTIMEO_RULES=* off; * \033[2J", "SNDTIMEO_RULES:1:10: '?[2J': expected no control characters" },
+	{ "SNDTIMEO_RULES=localhost:80 off", "SNDTIMEO_RULES:1:1: 'localhost:80': expected " DESTINATION },
+	{ "SNDTIMEO_RULES=%s%n%1000d off", "SNDTIMEO_RULES:1:1: '%s%n%1000d': expected " DESTINATION },
+	{ "SNDTIMEO_CONFIG=/no/such\nfile", "/no/such?file: No such file or directory" },
+	{ "SNDTIMEO_CONFIG=/", "/: not a file" },
+	{ "SNDTIMEO_CONFIG=/dev/zero", "/dev/zero: not a file" },
+};
+
+ROW_TEST(hostile, malformed_rules, ROWS_OF(malformed_rules))
+{
+	const struct malformed_rules *bad = &malformed_rules[*number];
+	char wanted[512];
+
+	snprintf(wanted, sizeof wanted, "sndtimeo: %s: ignored\n", bad->said);
+	cr_expect_str_eq(said_in_an_upload(&(struct setting){ .environment = { bad->variable } }, "sleep 0"), wanted);
+	cr_expect_str_eq(said_in_an_upload(&(struct setting){ .send_ms = 60000, .connect_ms = 60000,
+							      .environment = { bad->variable } }, "sleep 0"), wanted);
+}
+
+/* A log that nothing can be written to is told of where there is anything to tell, and is no reason to stop. */
+static const struct log {
+	const char *value;
+	const char *said;   /* "": nothing */
+} logs[] = {
+	{ "stderr", "" },
+	{ "syslog", "" },
+	{ "off", "" },
+	{ "/dev/null", "" },
+	{ "/no/such/folder/log",
+	  "sndtimeo: SNDTIMEO_LOG='/no/such/folder/log': No such file or directory: timeouts are not told of\n" },
+	{ "/", "sndtimeo: SNDTIMEO_LOG='/': Is a directory: timeouts are not told of\n" },
+	{ "/no/\033[2J\n",
+	  "sndtimeo: SNDTIMEO_LOG='/no/?[2J?': No such file or directory: timeouts are not told of\n" },
+};
+
+ROW_TEST(hostile, good_log, ROWS_OF(logs))
+{
+	const struct log *log = &logs[*number];
+	const char *said = log->said;
+	char variable[64];
+
+	if (strcmp(log->value, "syslog") == 0 && access("/dev/log", F_OK) != 0)
+		said = "sndtimeo: SNDTIMEO_LOG='syslog': No such file or directory: timeouts are not told of\n";
+	snprintf(variable, sizeof variable, "SNDTIMEO_LOG=%s", log->value);
+	cr_expect_str_empty(said_in_an_upload(&(struct setting){ .environment = { variable } }, "sleep 0"));
+	cr_expect_str_eq(said_in_an_upload(&(struct setting){ .send_ms = 60000, .connect_ms = 60000,
+							      .environment = { variable } }, "sleep 0"), said);
+}
+
 /* A line each, and what is good among them counts. */
 Test(hostile, all_settings_malformed, .timeout = 20)
 {
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&(struct setting){ .environment = {
 				       "SNDTIMEO_CONNECT=soon", "SNDTIMEO_POLICY=rePlace", "SNDTIMEO_SEND=500ms",
-				       "SNDTIMEO_LOG=syslog", "SNDTIMEO_SNED=1", "SNDTIMEO_\n=1", "SNDTIMEO_=\n" } },
+				       "SNDTIMEO_LOG=loud", "SNDTIMEO_SNED=1", "SNDTIMEO_\n=1", "SNDTIMEO_=\n" } },
 			       "sock tcp4; connect %u; watch; sendall send 30000000 @up", peer_port(peer));
 	static const char wanted[] =
 		"sndtimeo: SNDTIMEO_CONNECT='soon' ignored: expected " DURATION "\n"
 		"sndtimeo: SNDTIMEO_POLICY='rePlace' ignored: expected replace or cap\n"
-		"sndtimeo: SNDTIMEO_LOG='syslog' ignored: expected stderr or off\n"
-		"sndtimeo: SNDTIMEO_SNED is not a setting of this version: ignored\n"
+		"sndtimeo: SNDTIMEO_LOG='loud' ignored: expected " LOG "\n"
+		"sndtimeo: SNDTIMEO_SNED is not a setting of this version (did you mean SNDTIMEO_SEND?): ignored\n"
 		"sndtimeo: SNDTIMEO_? is not a setting of this version: ignored\n"
 		"sndtimeo: SNDTIMEO_ is not a setting of this version: ignored\n";
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_stalled_for(run, "up", SEND_MS);
+	cr_assert(strncmp(run->errors, wanted, strlen(wanted)) == 0, "%s", run->errors);
+	peer_finish(peer, 0);
+}
+
+Test(hostile, all_other_settings_malformed, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .environment = {
+				       "SNDTIMEO_RULES=* of; 10.0.0.0/8 off; 127.0.0.0/33 off",
+				       "SNDTIMEO_SEND_TOTAL=soon", "SNDTIMEO_MIN_RATE=64KB", "SNDTIMEO_UNACKED=-1",
+				       "SNDTIMEO_SEND=500ms", "SNDTIMEO_LOG_FORMAT=xml", "SNDTIMEO_DRY_RUN=yes" } },
+			       "sock tcp4; connect %u; watch; sendall send 30000000 @up", peer_port(peer));
+	static const char wanted[] =
+		"sndtimeo: SNDTIMEO_SEND_TOTAL='soon' ignored: expected " DURATION "\n"
+		"sndtimeo: SNDTIMEO_MIN_RATE='64KB' ignored: expected " RATE "\n"
+		"sndtimeo: SNDTIMEO_UNACKED='-1' ignored: expected " DURATION "\n"
+		"sndtimeo: SNDTIMEO_LOG_FORMAT='xml' ignored: expected text or json\n"
+		"sndtimeo: SNDTIMEO_DRY_RUN='yes' ignored: expected 1 or 0\n"
+		"sndtimeo: SNDTIMEO_RULES:1:3: 'of': expected connect, send, send_total, min_rate, unacked, policy or "
+		"off; did you mean off?: ignored\n"
+		"sndtimeo: SNDTIMEO_RULES:1:33: '127.0.0.0/33': expected a prefix length from 0 to 32: ignored\n";
 
 	expect_clean(run);
 	expect(run, "up.errno", ETIMEDOUT);
@@ -127,7 +246,21 @@ static const struct longest {
 	{ "SNDTIMEO_SEND=", '0', NULL, NULL },
 	{ "SNDTIMEO_SEND=9.", '9', NULL, NULL },
 	{ "SNDTIMEO_POLICY=", 'c', "c", "replace or cap" },
-	{ "SNDTIMEO_LOG=", '/', "/", "stderr or off" },
+	{ "SNDTIMEO_LOG=", '/', "/", LOG },
+	{ "SNDTIMEO_LOG=", 's', "s", LOG },
+	{ "SNDTIMEO_SEND_TOTAL=", '9', "9", DURATION },
+	{ "SNDTIMEO_SEND_TOTAL=", '0', NULL, NULL },
+	{ "SNDTIMEO_UNACKED=", '\033', "?", DURATION },
+	{ "SNDTIMEO_MIN_RATE=", 'K', "K", RATE },
+	{ "SNDTIMEO_MIN_RATE=", '9', "9", RATE },
+	{ "SNDTIMEO_MIN_RATE=", '0', NULL, NULL },
+	{ "SNDTIMEO_LOG_FORMAT=", 'j', "j", "text or json" },
+	{ "SNDTIMEO_VERBOSE=", '1', "1", "1 or 0" },
+	{ "SNDTIMEO_DRY_RUN=", '0', "0", "1 or 0" },
+	{ "SNDTIMEO_SUMMARY=", '\n', "?", "1 or 0" },
+	{ "SNDTIMEO_RULES=", '\n', NULL, NULL },
+	{ "SNDTIMEO_RULES=", ';', NULL, NULL },
+	{ "SNDTIMEO_RULES=#", '*', NULL, NULL },
 	{ "SNDTIMEO_", 'X', "X", NULL },
 };
 
@@ -154,6 +287,36 @@ ROW_TEST(hostile, value_as_long_as_can_be, ROWS_OF(longest))
 	cr_expect_str_eq(said_in_an_upload(&(struct setting){ .environment = { variable } }, "sleep 0"), wanted);
 }
 
+/* What is not shown as NAME='VALUE'. */
+static const struct longest_rules {
+	const char *before;
+	char filler;
+	const char *said_before;
+	char shown;
+	size_t count;
+	const char *said_after;
+} longest_rules[] = {
+	{ "SNDTIMEO_RULES=", 'x', "SNDTIMEO_RULES:1:1: '", 'x', 60, "...': expected " DESTINATION },
+	{ "SNDTIMEO_RULES=* send=", '9', "SNDTIMEO_RULES:1:8: 'send=", '9', 55, "...': expected " DURATION },
+	{ "SNDTIMEO_RULES=* off;", '\033', "SNDTIMEO_RULES:1:7: '", '?', 60, "...': expected no control characters" },
+	{ "SNDTIMEO_CONFIG=", '/', "", '/', 100, "...: File name too long" },
+	{ "SNDTIMEO_CONFIG=/", '\n', "/", '?', 99, "...: File name too long" },
+};
+
+ROW_TEST(hostile, rules_as_long_as_can_be, ROWS_OF(longest_rules))
+{
+	const struct longest_rules *row = &longest_rules[*number];
+	char *variable = calloc(1, LONGEST), wanted[512] = "sndtimeo: ";
+
+	cr_assert(variable);
+	memset(variable, row->filler, LONGEST - 1);
+	memcpy(variable, row->before, strlen(row->before));
+	strcat(wanted, row->said_before);
+	memset(wanted + strlen(wanted), row->shown, row->count);
+	strcat(strcat(wanted, row->said_after), ": ignored\n");
+	cr_expect_str_eq(said_in_an_upload(&(struct setting){ .environment = { variable } }, "sleep 0"), wanted);
+}
+
 /* Good, and far from anything that anybody needs. */
 static const char *const absurd[] = {
 	"2147483647ms", "576h", "596.5h", "0.000000000000000000000000000001ms", "0000000000000000000000000.5h", "off", "0",
@@ -161,16 +324,19 @@ static const char *const absurd[] = {
 
 ROW_TEST(hostile, absurd_number, ROWS_OF(absurd))
 {
-	char variable[2][128];
+	char variable[4][128];
 
 	/* Less than a millisecond is one, and no limit for an upload. */
 	const bool tiny = strstr(absurd[*number], "0ms") || strstr(absurd[*number], "01ms");
 
 	snprintf(variable[0], sizeof variable[0], "SNDTIMEO_CONNECT=%s", tiny ? "1h" : absurd[*number]);
 	snprintf(variable[1], sizeof variable[1], "SNDTIMEO_SEND=%s", tiny ? "576h" : absurd[*number]);
+	snprintf(variable[2], sizeof variable[2], "SNDTIMEO_SEND_TOTAL=%s", tiny ? "596.5h" : absurd[*number]);
+	snprintf(variable[3], sizeof variable[3], "SNDTIMEO_UNACKED=%s", tiny ? "576h" : absurd[*number]);
 	for (size_t i = 0; i < ROWS_OF(callers); i++) {
 		struct peer *peer = peer_start(&slow);
-		struct run *run = play(&(struct setting){ .environment = { variable[0], variable[1] } },
+		struct run *run = play(&(struct setting){ .environment = { variable[0], variable[1], variable[2],
+									    variable[3] } },
 				       "sock tcp4; setopt sndbuf 100000; connect %u; %s; %s 600000 %s @up", peer_port(peer),
 				       callers[i].setup, callers[i].upload, callers[i].options);
 

@@ -3,6 +3,7 @@
  * @brief Rules 6, 11 and 12: what each call that sends returns on a blocking socket, moving and stalled.
  */
 #include "harness.h"
+#include "rows.h"
 
 #include <criterion/parameterized.h>
 
@@ -330,4 +331,23 @@ Test(sends, without_a_limit_nothing_ends, .timeout = 20)
 
 	cr_expect(run->hung);
 	peer_finish(peer, 0);
+}
+
+/* The kernel may have used SO_SNDTIMEO up a little early by the clock, if a call is woken up again and again: that is no
+ * signal, and the call goes on. */
+ROW_TEST(sends, many_short_waits_in_one_call, 8)
+{
+	(void)number;
+	/* One in six was cut short by a clock that took no heed of it. */
+	for (int i = 0; i < 8; i++) {
+		struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 60000, .chunk_bytes = 20000, .pause_ms = 25 });
+		struct run *run = play(&(struct setting){ .send_ms = 500 },
+				       "sock tcp4; setopt sndbuf 60000; connect %u; watch; send writev 250000 iov=7; close",
+				       peer_port(peer));
+
+		expect_clean(run);
+		need_gaps_below(run, 500);
+		expect(run, "send.ret", 250000);
+		expect_peer_read(peer_finish(peer, 3000), 250000);
+	}
 }

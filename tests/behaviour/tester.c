@@ -297,14 +297,16 @@ static void step_unixfull(struct step *step)
 	}
 }
 
-/* listen: on a port of the kernel's choice */
+/* listen [at=PORT]: on a port of the kernel's choice if none is given */
 static void step_listen(struct step *step)
 {
 	struct slot *slot = slot_of(step);
 	struct sockaddr_storage address;
-	socklen_t size = loopback(&address, slot->family, 0);
+	socklen_t size = loopback(&address, slot->family, (unsigned)number_option(step, "at", 0));
+	const int on = 1;
 	struct measured m;
 
+	setsockopt(slot->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (bind(slot->fd, (struct sockaddr *)&address, size))
 		die("bind: %s", strerror(errno));
 	MEASURE(&m, listen(slot->fd, 8));
@@ -956,6 +958,8 @@ static const struct known_step {
 	{ "size", step_size },         { "nofile", step_nofile },
 	{ "seccomp", step_seccomp },   { "noproc", step_noproc },
 	{ "title", step_title },
+	{ "unixserve", step_unixserve }, { "unix", step_unix },
+	{ "leave", step_leave },       { "fsize", step_fsize },
 };
 
 static struct step *parse_step(char *text)

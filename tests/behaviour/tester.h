@@ -142,9 +142,15 @@ void step_epwait(struct step *step);
 
 /* tester_hostile.c */
 void step_size(struct step *step);
+void step_fsize(struct step *step);
 void step_nofile(struct step *step);
 void step_seccomp(struct step *step);
 void step_noproc(struct step *step);
+
+/* tester_unix.c */
+void step_unixserve(struct step *step);
+void step_unix(struct step *step);
+void step_leave(struct step *step);
 
 /* tester_loops.c */
 void step_upload(struct step *step);

@@ -35,6 +35,15 @@ static bool take_one(long most)
 	return fd >= 0 && fd < most;
 }
 
+/* fsize BYTES: no file becomes longer (RLIMIT_FSIZE) */
+void step_fsize(struct step *step)
+{
+	const struct rlimit most = { (rlim_t)number_word(step, 0), RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_FSIZE, &most))
+		die("setrlimit: %s", strerror(errno));
+}
+
 /* nofile MOST [taken=0]: descriptors have numbers below that from now on; unless taken=0, all of those are taken */
 void step_nofile(struct step *step)
 {

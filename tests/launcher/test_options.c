@@ -4,13 +4,18 @@
  */
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "run.h"
-#include "src/duration.h"
+#include "src/quantity.h"
 
 #define MOST 8
+#define LOG "stderr, syslog, off, or a path that begins with /"
+#define DESTINATION "a destination: an IPv4 address, an IPv6 address in brackets, *, unix:/path or unix:@name"
 
 static const struct invocation plain;
 
@@ -31,6 +36,52 @@ Test(options, refused)
 		{{"-c", "597h", "true", NULL}, "sndtimeo: --connect='597h': expected " DURATION_ACCEPTED "\n"},
 		{{"--policy", "both", "true", NULL}, "sndtimeo: --policy='both': expected replace or cap\n"},
 		{{"-s", "1\n2", "true", NULL}, "sndtimeo: --send='1?2': expected "},
+		{{"-v", NULL}, "sndtimeo: no COMMAND to run\n"},
+		{{"--check", NULL}, "sndtimeo: no COMMAND to run\nTry 'sndtimeo --help'.\n"},
+		{{"--force", "--", NULL}, "sndtimeo: no COMMAND to run\nTry 'sndtimeo --help'.\n"},
+		{{"--rule", NULL}, "requires an argument"},
+		{{"--status", NULL}, "requires an argument"},
+		{{"--verbose=1", "true", NULL}, "doesn't allow an argument"},
+		{{"--dry-run=0", "true", NULL}, "doesn't allow an argument"},
+		{{"--summary=1", "true", NULL}, "doesn't allow an argument"},
+		{{"--check=1", "true", NULL}, "doesn't allow an argument"},
+		{{"--se", "3", "true", NULL}, "ambiguous"},
+		{{"--send_total", "3", "true", NULL}, "Try 'sndtimeo --help'.\n"},
+		{{"--send-total", "5d", "true", NULL}, "sndtimeo: --send-total='5d': expected " DURATION_ACCEPTED "\n"},
+		{{"--min-rate=64KB", "true", NULL}, "sndtimeo: --min-rate='64KB': expected " RATE_ACCEPTED "\n"},
+		{{"--unacked", "-1", "true", NULL}, "sndtimeo: --unacked='-1': expected " DURATION_ACCEPTED "\n"},
+		{{"--log", "loud", "true", NULL}, "sndtimeo: --log='loud': expected " LOG "\n"},
+		{{"--log", "./log", "true", NULL}, "sndtimeo: --log='./log': expected " LOG "\n"},
+		{{"--log-format", "xml", "true", NULL}, "sndtimeo: --log-format='xml': expected text or json\n"},
+		{{"--rule", "nowhere off", "true", NULL},
+	         "sndtimeo: --rule:1:1: 'nowhere': expected " DESTINATION "\n"},
+		{{"--rule", "* send=3x", "true", NULL},
+	         "sndtimeo: --rule:1:8: 'send=3x': expected " DURATION_ACCEPTED "\n"},
+		{{"--rule=# one\n*", "true", NULL},
+	         "sndtimeo: --rule:2:1: '*': expected a limit behind it, such as send=5s, or off\n"},
+		{{"--rule", "* sned=3", "true", NULL}, "; did you mean send?\n"},
+		/* Columns count through all of them. */
+		{{"--rule", "* off", "--rule", "*:0 off", "true", NULL},
+	         "sndtimeo: --rule:2:3: '*:0': expected a port from 1 to 65535, or a range of ports FIRST-LAST\n"},
+		{{"--config", "no-such-file", "true", NULL}, "sndtimeo: no-such-file: No such file or directory\n"},
+		{{"--config=/", "true", NULL}, "sndtimeo: /: not a file\n"},
+		{{"--config", "/dev/null", "true", NULL}, "sndtimeo: /dev/null: not a file\n"},
+		{{"-s", "off", "--min-rate", "64K", "true", NULL},
+	         "sndtimeo: SNDTIMEO_MIN_RATE: it limits nothing without a send timeout (SNDTIMEO_SEND)\n"},
+		/* All of them are told, in the order of the help. */
+		{{"--log=x", "--rule=x", "-s3x", "-c3x", "true", NULL},
+	         "sndtimeo: --connect='3x': expected " DURATION_ACCEPTED "\n"
+	         "sndtimeo: --send='3x': expected " DURATION_ACCEPTED "\n"
+	         "sndtimeo: --rule:1:1: 'x': expected " DESTINATION "\n"
+	         "sndtimeo: --log='x': expected " LOG "\n"},
+		{{"--status", "1", "true", NULL},
+	         "sndtimeo: --status: looks at a process that runs, and takes no COMMAND\n"},
+		{{"--status=1", "--", "true", NULL},
+	         "sndtimeo: --status: looks at a process that runs, and takes no COMMAND\n"},
+		{{"--status", "1", "-c", "3", "true", NULL}, "sndtimeo: --status: looks at a process that runs"},
+		/* What is only checked has to be right, too. */
+		{{"--check", "-s", "3x", "true", NULL}, "sndtimeo: --send='3x': expected " DURATION_ACCEPTED "\n"},
+		{{"--force", "--rule=* of", "true", NULL}, "sndtimeo: --rule:1:3: 'of': expected "},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -40,6 +91,30 @@ Test(options, refused)
 		cr_expect(strstr(outcome.err, cases[i].err), "case %zu: %s", i, outcome.err);
 		cr_expect_str_empty(outcome.out);
 	}
+}
+
+/* A mistake in a file of rules has its absolute name. */
+Test(options, file_of_rules_is_refused)
+{
+	static const char name[] = "options_refused.tmp";
+	FILE *file = fopen(name, "w");
+
+	cr_assert(file && fputs("# rules\n* off\n\n 10.0.0.0/33 off\n* send=3x\n", file) >= 0 && fclose(file) == 0);
+	const char *whole = realpath(name, NULL);
+
+	cr_assert(whole);
+	const char *wanted = text("sndtimeo: %s:4:11: '10.0.0.0/33': expected a prefix length from 0 to 32\n"
+	                          "sndtimeo: %s:5:8: 'send=3x': expected " DURATION_ACCEPTED "\n", whole, whole);
+	const char *const spellings[] = {name, text("./%s", name), whole};
+
+	for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
+		struct outcome outcome = run(&plain, ARGUMENTS("--config", spellings[i], "echo", "started"));
+
+		cr_expect_eq(outcome.exit_status, 125);
+		cr_expect_str_eq(outcome.err, wanted);
+		cr_expect_str_empty(outcome.out);
+	}
+	unlink(name);
 }
 
 Test(options, exit_status_is_as_env_has_it)
@@ -119,7 +194,22 @@ Test(options, help_is_one_screen)
 		for (const char *line = outcome.out; *line; line += strcspn(line, "\n") + 1, lines++)
 			cr_expect_leq(strcspn(line, "\n"), 80, "wide: %s", line);
 		cr_expect_leq(lines, 24);
+		cr_expect_gt(lines, 10);
+		cr_expect_eq(outcome.out[strlen(outcome.out) - 1], '\n');
 	}
+}
+
+Test(options, help_has_them_all)
+{
+	static const char *const names[] = {
+		"-c, --connect ", "-s, --send ", "--send-total ", "--min-rate ", "--unacked ", "--policy replace|cap ",
+		"--rule ", "--config ", "--log stderr|syslog|/PATH|off", "--log-format text|json", "-v, --verbose ",
+		"--dry-run ", "--summary ", "--check ", "--force ", "--status PID ", "-h, --help", "-V, --version",
+	};
+	struct outcome outcome = run(&plain, ARGUMENTS("--help"));
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		cr_expect(strstr(outcome.out, names[i]), "no %s", names[i]);
 }
 
 Test(options, version)
@@ -130,20 +220,148 @@ Test(options, version)
 		struct outcome outcome = run(&plain, ARGUMENTS(spellings[i]));
 
 		cr_expect_eq(outcome.exit_status, 0);
+		const char *library = text("\nlibrary: %s\n", needed("SNDTIMEO_TEST_LIBRARY"));
+		const char *second = strstr(outcome.out, library);
+
 		cr_expect_eq(strncmp(outcome.out, "sndtimeo ", 9), 0, "%s", outcome.out);
-		cr_expect(strstr(outcome.out, text("\nlibrary: %s\n", needed("SNDTIMEO_TEST_LIBRARY"))), "%s",
-		          outcome.out);
+		cr_assert(second && second == strchr(outcome.out, '\n'), "%s", outcome.out);
+		/* One more line, and it says which libc the command itself has. */
+		const char *third = second + strlen(library);
+
+#ifdef __GLIBC__
+		cr_expect_eq(strncmp(third, "libc: glibc 2.", 14), 0, "%s", outcome.out);
+#else
+		cr_expect_eq(strncmp(third, "libc: ", 6), 0, "%s", outcome.out);
+#endif
+		cr_expect_eq(strcspn(third, "\n") + 1, strlen(third), "%s", outcome.out);
+		cr_expect_str_empty(outcome.err);
 	}
 }
 
 Test(options, output_that_cannot_be_written_is_a_failure)
 {
-	static const char *const spellings[] = {"-h", "-V"};
+	static const char *const spellings[] = {"-h", "-V", "--check"};
 
 	for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
-		struct outcome outcome = run(&(struct invocation){.output = "/dev/full"}, ARGUMENTS(spellings[i]));
+		struct outcome outcome =
+			run(&(struct invocation){.output = "/dev/full"}, ARGUMENTS(spellings[i], "true"));
 
 		cr_expect_eq(outcome.exit_status, 125);
 		cr_expect_str_eq(outcome.err, "sndtimeo: standard output: No space left on device\n");
 	}
+}
+
+/* ---- --check and --force ----------------------------------------------------------------------------------------- */
+
+Test(options, check)
+{
+	static const struct {
+		const char *arguments[20];
+		const char *out;
+	} cases[] = {
+		{{"--check", "/bin/sh", NULL},
+	         "/bin/sh: can be limited\nlimits: connect=10s send=30s policy=replace\nrules: 0\nlog: stderr\n"},
+		{{"--check", "--", "/bin/sh", "-c", "echo ran", NULL},
+	         "/bin/sh: can be limited\nlimits: connect=10s send=30s policy=replace\nrules: 0\nlog: stderr\n"},
+		{{"--check", "-c", "off", "-s", "0", "--log=off", "/bin/sh", NULL},
+	         "/bin/sh: can be limited\nlimits: off\nrules: 0\nlog: off\n"},
+		{{"--log=syslog", "--log-format=json", "-c1", "-s2", "--send-total=1m", "--min-rate=64K",
+	          "--unacked=250ms", "--policy=cap", "--rule=* off;* off", "--rule=* send=1", "-v", "--dry-run",
+	          "--summary", "--check", "/bin/sh", NULL},
+	         "/bin/sh: can be limited\n"
+	         "limits: connect=1s send=2s send_total=60s min_rate=64K unacked=250ms policy=cap\nrules: 3\n"
+	         "log: syslog, json, verbose, dry run, summary\n"},
+		{{"--log=/no/such/log", "--check", "/bin/sh", NULL},
+	         "/bin/sh: can be limited\nlimits: connect=10s send=30s policy=replace\nrules: 0\nlog: /no/such/log\n"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct outcome outcome = run(&plain, cases[i].arguments);
+
+		cr_expect_eq(outcome.exit_status, 0, "case %zu: %d", i, outcome.exit_status);
+		cr_expect_str_eq(outcome.out, cases[i].out, "case %zu: %s", i, outcome.out);
+		cr_expect_str_empty(outcome.err);
+	}
+}
+
+/* What the environment says is part of it. */
+Test(options, check_of_the_environment)
+{
+	struct outcome outcome =
+		run(&(struct invocation){.environment = ARGUMENTS("SNDTIMEO_SEND=3", "SNDTIMEO_RULES=* off",
+	                                                          "SNDTIMEO_SUMMARY=1")},
+	            ARGUMENTS("--check", "-c", "4", "/bin/sh"));
+
+	cr_expect_eq(outcome.exit_status, 0);
+	cr_expect_str_eq(outcome.out, "/bin/sh: can be limited\nlimits: connect=4s send=3s policy=replace\nrules: 1\n"
+	                              "log: stderr, summary\n");
+}
+
+/* It leads through scripts and env(1). */
+Test(options, check_of_a_script)
+{
+	static const char name[] = "options_check.tmp";
+	FILE *file = fopen(name, "w");
+
+	cr_assert(file && fputs("#!/bin/sh\necho ran\n", file) >= 0 && fchmod(fileno(file), 0755) == 0 &&
+	          fclose(file) == 0);
+	struct outcome outcome = run(&plain, ARGUMENTS("--check", "./options_check.tmp"));
+
+	cr_expect_eq(outcome.exit_status, 0);
+	cr_expect(strstr(outcome.out, "options_check.tmp -> /bin/sh: can be limited\n"), "%s", outcome.out);
+	cr_expect_not(strstr(outcome.out, "ran"));
+	unlink(name);
+}
+
+Test(options, check_of_no_program)
+{
+	static const char *const names[] = {"no-such-command", "./no-such-command"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct outcome outcome = run(&plain, ARGUMENTS("--check", names[i]));
+
+		cr_expect_eq(outcome.exit_status, 1);
+		cr_expect(strstr(outcome.out,
+		                 text("cannot be judged: '%s' cannot be run: No such file or directory\n", names[i])),
+		          "%s", outcome.out);
+		cr_expect(strstr(outcome.out, "limits: connect=10s send=30s policy=replace\n"));
+		cr_expect_str_empty(outcome.err);
+	}
+}
+
+/* ldconfig(8) is linked statically nearly everywhere, because it must run without the libraries it looks after. */
+Test(options, unreached_program)
+{
+	static const char ldconfig[] = "/sbin/ldconfig";
+	struct outcome check = run(&plain, ARGUMENTS("--check", ldconfig));
+
+	if (access(ldconfig, X_OK) != 0 || check.exit_status == 0)
+		cr_skip_test("no statically linked program is to be had here");
+	cr_expect_eq(check.exit_status, 1);
+	cr_expect(strstr(check.out, "/sbin/ldconfig: cannot be limited: "), "%s", check.out);
+
+	struct outcome refused = run(&plain, ARGUMENTS(ldconfig, "--version"));
+
+	cr_expect_eq(refused.exit_status, 125);
+	cr_expect_str_empty(refused.out);
+	cr_expect(strstr(refused.err, "or run it without limits (--force)\n"), "%s", refused.err);
+	cr_expect_eq(strncmp(refused.err, "sndtimeo: ", 10), 0);
+
+	struct outcome forced = run(&plain, ARGUMENTS("--force", ldconfig, "--version"));
+
+	cr_expect_eq(forced.exit_status, 0);
+	cr_expect(strstr(forced.out, "ldconfig"), "%s", forced.out);
+	cr_expect(strstr(forced.err, ": run all the same (--force), without limits\n"), "%s", forced.err);
+	/* It changes nothing about what is only checked. */
+	cr_expect_eq(run(&plain, ARGUMENTS("--force", "--check", ldconfig)).exit_status, 1);
+}
+
+/* Who is reached needs no force, and hears of none. */
+Test(options, force_without_need)
+{
+	struct outcome outcome = run(&plain, ARGUMENTS("--force", "echo", "started"));
+
+	cr_expect_eq(outcome.exit_status, 0);
+	cr_expect_str_eq(outcome.out, "started\n");
+	cr_expect_str_empty(outcome.err);
 }

@@ -1,246 +1,326 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief limits_set() and limits_from_environment(): settings, and what is said of bad ones.
+ * @brief limit_*() and limits_*(): how the limits are named, read, and written so that they can be read again.
  */
 #include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/duration.h"
 #include "src/limits.h"
+#include "src/quantity.h"
+#include "src/rules.h"
 
-/* Every complaint about an environment, one a line. */
-struct complaints {
-	char lines[4096];
-};
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+#define RATE_MOST (INT64_C(1) << 40)
 
-static void keep(const char *line, void *context)
+/* What no case sets to. */
+static const struct limits before = {71, 72, 73, 74, 75, POLICY_CAP};
+
+static void expect_limits(const struct limits *limits, const struct limits *wanted, const char *of)
 {
-	struct complaints *complaints = context;
-
-	strcat(strcat(complaints->lines, line), "\n");
+	cr_expect_eq(limits->connect_ms, wanted->connect_ms, "%s: connect=%dms", of, limits->connect_ms);
+	cr_expect_eq(limits->send_ms, wanted->send_ms, "%s: send=%dms", of, limits->send_ms);
+	cr_expect_eq(limits->send_total_ms, wanted->send_total_ms, "%s: send_total=%dms", of, limits->send_total_ms);
+	cr_expect_eq(limits->unacked_ms, wanted->unacked_ms, "%s: unacked=%dms", of, limits->unacked_ms);
+	cr_expect_eq(limits->min_rate, wanted->min_rate, "%s: min_rate=%" PRId64, of, limits->min_rate);
+	cr_expect_eq(limits->policy, wanted->policy, "%s: policy", of);
 }
 
-static void expect_limits(const struct limits *limits, const struct limits *wanted)
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+static enum limit named(const char *name)
 {
-	cr_expect_eq(limits->connect_ms, wanted->connect_ms);
-	cr_expect_eq(limits->send_ms, wanted->send_ms);
-	cr_expect_eq(limits->policy, wanted->policy);
-	cr_expect_eq(limits->log_off, wanted->log_off);
+	const size_t length = strlen(name);
+	/* Exactly as long: the address sanitizer watches its end. */
+	char *copy = malloc(length ? length : 1);
+
+	cr_assert(copy);
+	memcpy(copy, name, length);
+	const enum limit limit = limit_named(copy, length);
+
+	free(copy);
+	return limit;
 }
 
-/* Each case begins with limits that no setting gives, so that a change is seen. */
-static const struct limits before = {.connect_ms = 71, .send_ms = 72, .policy = POLICY_CAP, .log_off = true};
-
-Test(limits, set_takes)
+Test(limits, named)
 {
 	static const struct {
 		const char *name;
-		const char *value;
-		struct limits wanted;
+		enum limit limit;
 	} cases[] = {
-		{"SNDTIMEO_CONNECT", "3", {3000, 72, POLICY_CAP, true}},
-		{"SNDTIMEO_CONNECT", "off", {0, 72, POLICY_CAP, true}},
-		{"SNDTIMEO_SEND", "250ms", {71, 250, POLICY_CAP, true}},
-		{"SNDTIMEO_SEND", "0", {71, 0, POLICY_CAP, true}},
-		{"SNDTIMEO_POLICY", "replace", {71, 72, POLICY_REPLACE, true}},
-		{"SNDTIMEO_POLICY", "cap", {71, 72, POLICY_CAP, true}},
-		{"SNDTIMEO_LOG", "stderr", {71, 72, POLICY_CAP, false}},
-		{"SNDTIMEO_LOG", "off", {71, 72, POLICY_CAP, true}},
+		{"connect", LIMIT_CONNECT},        {"send", LIMIT_SEND},
+		{"send_total", LIMIT_SEND_TOTAL},  {"min_rate", LIMIT_MIN_RATE},
+		{"unacked", LIMIT_UNACKED},        {"policy", LIMIT_POLICY},
+		{"CONNECT", LIMIT_CONNECT},        {"Send", LIMIT_SEND},
+		{"SEND_TOTAL", LIMIT_SEND_TOTAL},  {"send-total", LIMIT_SEND_TOTAL},
+		{"Send-Total", LIMIT_SEND_TOTAL},  {"SEND-TOTAL", LIMIT_SEND_TOTAL},
+		{"min-rate", LIMIT_MIN_RATE},      {"mIN_rATE", LIMIT_MIN_RATE},
+		{"UNACKED", LIMIT_UNACKED},        {"pOLICY", LIMIT_POLICY},
 	};
 
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct limits limits = before;
-		char complaint[LIMITS_COMPLAINT_SIZE] = "untouched";
-
-		cr_expect_eq(limits_set(&limits, cases[i].name, cases[i].value, complaint, sizeof complaint), 1);
-		expect_limits(&limits, &cases[i].wanted);
-		cr_expect_str_eq(complaint, "untouched");
-	}
+	for (size_t i = 0; i < COUNT(cases); i++)
+		cr_expect_eq(named(cases[i].name), cases[i].limit, "%s", cases[i].name);
 }
 
-Test(limits, set_refuses)
+Test(limits, not_named)
 {
-	static const struct {
-		const char *name;
-		const char *value;
-		int result;
-		const char *complaint;
-	} cases[] = {
-		{"SNDTIMEO_SEND", "3x", 0, "'3x': expected " DURATION_ACCEPTED},
-		{"SNDTIMEO_SEND", "", 0, "'': expected " DURATION_ACCEPTED},
-		{"SNDTIMEO_CONNECT", "1\n2", 0, "'1?2': expected " DURATION_ACCEPTED},
-		{"SNDTIMEO_POLICY", "Cap", 0, "'Cap': expected replace or cap"},
-		{"SNDTIMEO_LOG", "/tmp/log", 0, "'/tmp/log': expected stderr or off"},
-		{"SNDTIMEO_SNED", "3", -1, "is not a setting of this version"},
-		{"SNDTIMEO_SENDS", "3", -1, "is not a setting of this version"},
-		{"SNDTIMEO_SEN", "3", -1, "is not a setting of this version"},
-		{"SNDTIMEO_", "3", -1, "is not a setting of this version"},
-		{"sndtimeo_send", "3", -1, "is not a setting of this version"},
-		{"SEND", "3", -1, "is not a setting of this version"},
-		{"", "3", -1, "is not a setting of this version"},
+	static const char *const cases[] = {
+		"", "s", "sen", "sends", "send_", "send-", "-send", " send", "send ", "send=", "send_tota",
+		"send_totals", "sendtotal", "send total", "send__total", "send.total", "connec", "connectt", "min",
+		"min_", "rate", "minrate", "unack", "unackeda", "polic", "policys", "off", "rules", "log",
+		"SNDTIMEO_SEND", "--send", "\xd3" "end",
+		/* One bit from capital letters, and from '_'. */
+		"\x13" "end", "send\x7ftotal", "send\x1ftotal", "send?total",
 	};
 
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct limits limits = before;
-		char complaint[LIMITS_COMPLAINT_SIZE];
-		int result = limits_set(&limits, cases[i].name, cases[i].value, complaint, sizeof complaint);
-
-		cr_expect_eq(result, cases[i].result, "%s=%s gave %d", cases[i].name, cases[i].value, result);
-		cr_expect_str_eq(complaint, cases[i].complaint);
-		expect_limits(&limits, &before);
-	}
+	for (size_t i = 0; i < COUNT(cases); i++)
+		cr_expect_eq(named(cases[i]), LIMIT_COUNT, "%s", cases[i]);
 }
 
-Test(limits, complaint_is_cut_to_its_buffer)
+/* Only so many bytes are the name, and a NUL is none of them. */
+Test(limits, named_by_a_part)
 {
-	struct limits limits = before;
-	char complaint[] = "0123456789";
-
-	cr_expect_eq(limits_set(&limits, "SNDTIMEO_SEND", "never", complaint, 9), 0);
-	cr_expect_str_eq(complaint, "'never':");
-	cr_expect_eq(complaint[9], '9');
+	cr_expect_eq(limit_named("send_total", 4), LIMIT_SEND);
+	cr_expect_eq(limit_named("send_total", 10), LIMIT_SEND_TOTAL);
+	cr_expect_eq(limit_named("send_total", 5), LIMIT_COUNT);
+	cr_expect_eq(limit_named("send=3", 4), LIMIT_SEND);
+	cr_expect_eq(limit_named("send", 0), LIMIT_COUNT);
+	cr_expect_eq(limit_named("send\0x", 5), LIMIT_COUNT);
+	cr_expect_eq(limit_named("send\0x", 6), LIMIT_COUNT);
+	cr_expect_eq(limit_named("\0send", 5), LIMIT_COUNT);
 }
 
-Test(limits, environment)
-{
-	static const struct {
-		const char *environment[6];
-		struct limits wanted;
-		const char *complaints;
-	} cases[] = {
-		{{NULL}, {0}, ""},
-		{{"PATH=/bin", "SNDTIMEOSEND=1", "XSNDTIMEO_SEND=1", NULL}, {0}, ""},
-		{{"SNDTIMEO_CONNECT=3", "SNDTIMEO_SEND=1m", "SNDTIMEO_POLICY=cap", "SNDTIMEO_LOG=off", NULL},
-	         {3000, 60000, POLICY_CAP, true},
-	         ""},
-		{{"SNDTIMEO_CONNECT=", "SNDTIMEO_SEND=off", "SNDTIMEO_POLICY=", "SNDTIMEO_OTHER=", "SNDTIMEO_SEND",
-	          NULL},
-	         {0},
-	         ""},
-		{{"SNDTIMEO_CONNECT=3", "SNDTIMEO_SEND=3x", "SNDTIMEO_SNED=4", NULL},
-	         {3000, 0, POLICY_REPLACE, false},
-	         "sndtimeo: SNDTIMEO_SEND='3x' ignored: expected " DURATION_ACCEPTED "\n"
-	         "sndtimeo: SNDTIMEO_SNED is not a setting of this version: ignored\n"},
-		{{"SNDTIMEO_POLICY=a=b", "SNDTIMEO_A\nB=1", "SNDTIMEO_=1", NULL},
-	         {0},
-	         "sndtimeo: SNDTIMEO_POLICY='a=b' ignored: expected replace or cap\n"
-	         "sndtimeo: SNDTIMEO_A?B is not a setting of this version: ignored\n"
-	         "sndtimeo: SNDTIMEO_ is not a setting of this version: ignored\n"},
-	};
-
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct limits limits = before;
-		struct complaints complaints = {""};
-
-		limits_from_environment(&limits, (char *const *)cases[i].environment, keep, &complaints);
-		expect_limits(&limits, &cases[i].wanted);
-		cr_expect_str_eq(complaints.lines, cases[i].complaints);
-	}
-}
-
-Test(limits, no_environment)
-{
-	struct limits limits = before;
-	struct complaints complaints = {""};
-
-	limits_from_environment(&limits, NULL, keep, &complaints);
-	expect_limits(&limits, &(struct limits){0});
-}
-
-/* 60 bytes of a name or a value are repeated, the rest is not. */
-Test(limits, a_megabyte)
-{
-	static const struct {
-		const char *before;
-		const char *after;
-		size_t shown; /* of the filler */
-		const char *line_before;
-		const char *line_after;
-	} cases[] = {
-		{"SNDTIMEO_SEND=", "", 60, "sndtimeo: SNDTIMEO_SEND='",
-	         "...' ignored: expected " DURATION_ACCEPTED "\n"},
-		{"SNDTIMEO_", "=1", 51, "sndtimeo: SNDTIMEO_", "... is not a setting of this version: ignored\n"},
-	};
-	enum { SIZE = 1000000 };
-
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		size_t length = strlen(cases[i].before);
-		char *variable = calloc(1, length + SIZE + 8);
-		char wanted[512] = "";
-		struct limits limits;
-		struct complaints complaints = {""};
-
-		cr_assert(variable);
-		strcpy(variable, cases[i].before);
-		memset(variable + length, 'x', SIZE);
-		strcpy(variable + length + SIZE, cases[i].after);
-		strcpy(wanted, cases[i].line_before);
-		memset(wanted + strlen(wanted), 'x', cases[i].shown);
-		strcat(wanted, cases[i].line_after);
-
-		limits_from_environment(&limits, (char *[]){variable, NULL}, keep, &complaints);
-		cr_expect_str_eq(complaints.lines, wanted);
-		cr_expect_lt(strlen(wanted), LIMITS_COMPLAINT_SIZE);
-		free(variable);
-	}
-}
-
-/* Of every setting and of a name, whatever they consist of: one line, as harmless as it is short. */
-Test(limits, a_megabyte_of_anything)
-{
-	static const char *const befores[] = {
-		"SNDTIMEO_CONNECT=", "SNDTIMEO_SEND=", "SNDTIMEO_POLICY=", "SNDTIMEO_LOG=", "SNDTIMEO_OTHER=", "SNDTIMEO_",
-	};
-	static const char fillers[] = {'9', '.', 's', '\n', '\r', '\033', '\'', '%', '\x7f', '\xff'};
-	enum { SIZE = 1000000 };
-	char *variable = malloc(SIZE + 64);
-
-	cr_assert(variable);
-	for (size_t i = 0; i < sizeof befores / sizeof befores[0] * sizeof fillers; i++) {
-		const char *start = befores[i / sizeof fillers], filler = fillers[i % sizeof fillers];
-		const size_t length = strlen(start);
-		struct limits limits = before;
-		struct complaints complaints = {""};
-		char shown[61] = "";
-
-		memcpy(variable, start, length);
-		memset(variable + length, filler, SIZE);
-		strcpy(variable + length + SIZE, start[length - 1] == '=' ? "" : "=1");
-		limits_from_environment(&limits, (char *[]){variable, NULL}, keep, &complaints);
-
-		const size_t line = strlen(complaints.lines);
-
-		expect_limits(&limits, &(struct limits){0});
-		cr_expect_lt(line, LIMITS_COMPLAINT_SIZE);
-		cr_expect(strncmp(complaints.lines, "sndtimeo: ", 10) == 0);
-		cr_expect(strncmp(complaints.lines + 10, start, length - 1) == 0);
-		cr_expect(strstr(complaints.lines, "ignored"), "%s", complaints.lines);
-		/* The end of the line, and no other. */
-		for (size_t at = 0; at < line; at++)
-			cr_expect((complaints.lines[at] >= ' ' && complaints.lines[at] <= '~') == (at + 1 < line));
-		memset(shown, filler >= ' ' && filler <= '~' ? filler : '?', 51);
-		cr_expect((strstr(complaints.lines, shown) != NULL) == (strstr(start, "OTHER") == NULL));
-	}
-	free(variable);
-}
-
-/* Good ones between bad ones of any length count. */
-Test(limits, good_among_megabytes)
+Test(limits, named_by_a_megabyte)
 {
 	enum { SIZE = 1000000 };
-	char *bad = calloc(1, SIZE), *name = calloc(1, SIZE);
-	struct limits limits = before;
-	struct complaints complaints = {""};
+	char *name = malloc(SIZE);
 
-	cr_assert(bad && name);
-	strcpy((char *)memset(bad, '\n', SIZE - 1), "SNDTIMEO_SEND");
-	bad[strlen(bad)] = '=';
-	strcpy((char *)memset(name, '=', SIZE - 1), "SNDTIMEO_X");
-	name[strlen(name)] = '\n';
-	limits_from_environment(&limits, (char *[]){bad, "SNDTIMEO_SEND=3", name, bad, "SNDTIMEO_POLICY=cap", NULL}, keep,
-	                        &complaints);
-	expect_limits(&limits, &(struct limits){.send_ms = 3000, .policy = POLICY_CAP});
-	free(bad);
+	cr_assert(name);
+	memset(name, 'd', SIZE);
+	memcpy(name, "send", 4);
+	cr_expect_eq(limit_named(name, SIZE), LIMIT_COUNT);
 	free(name);
+}
+
+Test(limits, names_are_found_by_themselves)
+{
+	for (enum limit limit = 0; limit < LIMIT_COUNT; limit++)
+		cr_expect_eq(named(limit_names[limit]), limit);
+}
+
+Test(limits, accepted)
+{
+	cr_expect_str_eq(limit_accepted(LIMIT_CONNECT), DURATION_ACCEPTED);
+	cr_expect_str_eq(limit_accepted(LIMIT_SEND), DURATION_ACCEPTED);
+	cr_expect_str_eq(limit_accepted(LIMIT_SEND_TOTAL), DURATION_ACCEPTED);
+	cr_expect_str_eq(limit_accepted(LIMIT_UNACKED), DURATION_ACCEPTED);
+	cr_expect_str_eq(limit_accepted(LIMIT_MIN_RATE), RATE_ACCEPTED);
+	cr_expect_str_eq(limit_accepted(LIMIT_POLICY), "replace or cap");
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+Test(limits, take)
+{
+	static const struct {
+		enum limit limit;
+		const char *value;
+		struct limits wanted;
+	} cases[] = {
+		{LIMIT_CONNECT, "3", {3000, 72, 73, 74, 75, POLICY_CAP}},
+		{LIMIT_CONNECT, "off", {0, 72, 73, 74, 75, POLICY_CAP}},
+		{LIMIT_SEND, "250ms", {71, 250, 73, 74, 75, POLICY_CAP}},
+		{LIMIT_SEND, "0", {71, 0, 73, 74, 75, POLICY_CAP}},
+		{LIMIT_SEND_TOTAL, "1m", {71, 72, 60000, 74, 75, POLICY_CAP}},
+		{LIMIT_SEND_TOTAL, "off", {71, 72, 0, 74, 75, POLICY_CAP}},
+		{LIMIT_UNACKED, ".5s", {71, 72, 73, 500, 75, POLICY_CAP}},
+		{LIMIT_UNACKED, "2147483647ms", {71, 72, 73, INT32_MAX, 75, POLICY_CAP}},
+		{LIMIT_MIN_RATE, "64K", {71, 72, 73, 74, 65536, POLICY_CAP}},
+		{LIMIT_MIN_RATE, "1024G", {71, 72, 73, 74, RATE_MOST, POLICY_CAP}},
+		{LIMIT_MIN_RATE, "off", {71, 72, 73, 74, 0, POLICY_CAP}},
+		{LIMIT_POLICY, "replace", {71, 72, 73, 74, 75, POLICY_REPLACE}},
+		{LIMIT_POLICY, "cap", {71, 72, 73, 74, 75, POLICY_CAP}},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct limits limits = before;
+
+		cr_expect(limit_take(&limits, cases[i].limit, cases[i].value), "%s", cases[i].value);
+		expect_limits(&limits, &cases[i].wanted, cases[i].value);
+	}
+}
+
+Test(limits, take_nothing_bad)
+{
+	static const struct {
+		enum limit limit;
+		const char *value;
+	} cases[] = {
+		{LIMIT_CONNECT, ""},     {LIMIT_CONNECT, "3x"},    {LIMIT_CONNECT, "64K"},    {LIMIT_SEND, "-1"},
+		{LIMIT_SEND, "597h"},    {LIMIT_SEND, "cap"},      {LIMIT_SEND_TOTAL, " 1"},  {LIMIT_SEND_TOTAL, "1M"},
+		{LIMIT_UNACKED, "1G"},   {LIMIT_UNACKED, "OFF"},   {LIMIT_MIN_RATE, ""},      {LIMIT_MIN_RATE, "1s"},
+		{LIMIT_MIN_RATE, "1ms"}, {LIMIT_MIN_RATE, "1h"},   {LIMIT_MIN_RATE, "1025G"}, {LIMIT_MIN_RATE, "64KB"},
+		{LIMIT_POLICY, ""},      {LIMIT_POLICY, "Cap"},    {LIMIT_POLICY, "caps"},    {LIMIT_POLICY, "off"},
+		{LIMIT_POLICY, "0"},     {LIMIT_POLICY, "replac"}, {LIMIT_COUNT, "3"},        {LIMIT_COUNT, "cap"},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct limits limits = before;
+
+		cr_expect_not(limit_take(&limits, cases[i].limit, cases[i].value), "%s", cases[i].value);
+		expect_limits(&limits, &before, cases[i].value);
+	}
+}
+
+Test(limits, copy_one)
+{
+	static const struct limits from = {1, 2, 3, 4, 5, POLICY_REPLACE};
+	static const struct limits wanted[LIMIT_COUNT + 1] = {
+		[LIMIT_CONNECT] = {1, 72, 73, 74, 75, POLICY_CAP},
+		[LIMIT_SEND] = {71, 2, 73, 74, 75, POLICY_CAP},
+		[LIMIT_SEND_TOTAL] = {71, 72, 3, 74, 75, POLICY_CAP},
+		[LIMIT_UNACKED] = {71, 72, 73, 4, 75, POLICY_CAP},
+		[LIMIT_MIN_RATE] = {71, 72, 73, 74, 5, POLICY_CAP},
+		[LIMIT_POLICY] = {71, 72, 73, 74, 75, POLICY_REPLACE},
+		[LIMIT_COUNT] = {71, 72, 73, 74, 75, POLICY_CAP},
+	};
+	struct limits all = before;
+
+	for (enum limit limit = 0; limit <= LIMIT_COUNT; limit++) {
+		struct limits limits = before;
+
+		limit_copy(&limits, &from, limit);
+		expect_limits(&limits, &wanted[limit], limit < LIMIT_COUNT ? limit_names[limit] : "none");
+		limit_copy(&all, &from, limit);
+	}
+	expect_limits(&all, &from, "all");
+}
+
+/* A rate counts beyond a send timeout, and a policy is of one: alone they limit nothing. */
+Test(limits, any)
+{
+	static const struct {
+		struct limits limits;
+		bool any;
+	} cases[] = {
+		{{0}, false},
+		{{.connect_ms = 1}, true},
+		{{.send_ms = 1}, true},
+		{{.send_total_ms = 1}, true},
+		{{.unacked_ms = 1}, true},
+		{{.min_rate = RATE_MOST}, false},
+		{{.policy = POLICY_CAP}, false},
+		{{.min_rate = 1, .policy = POLICY_CAP}, false},
+		{{1, 1, 1, 1, 1, POLICY_CAP}, true},
+		{{.connect_ms = INT32_MAX}, true},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		cr_expect_eq(limits_any(&cases[i].limits), cases[i].any, "case %zu", i);
+}
+
+/* ---- as text ----------------------------------------------------------------------------------------------------- */
+
+#define LARGEST "connect=2147483647ms send=2147483647ms send_total=2147483647ms min_rate=1099511627775 " \
+	"unacked=2147483647ms policy=replace"
+
+Test(limits, written)
+{
+	static const struct {
+		struct limits limits;
+		const char *wanted;
+	} cases[] = {
+		{{3000, 250, 60000, 1000, 65536, POLICY_CAP},
+	         "connect=3s send=250ms send_total=60s min_rate=64K unacked=1s policy=cap"},
+		{{0}, "off"},
+		{{.policy = POLICY_CAP}, "off"},
+		{{.min_rate = 1024}, "off"},
+		{{.connect_ms = 3000}, "connect=3s policy=replace"},
+		{{.send_ms = 30000}, "send=30s policy=replace"},
+		{{.send_total_ms = 1}, "send_total=1ms policy=replace"},
+		{{.unacked_ms = 999, .policy = POLICY_CAP}, "unacked=999ms policy=cap"},
+		{{.connect_ms = 10000, .send_ms = 30000}, "connect=10s send=30s policy=replace"},
+		{{.send_ms = 1500}, "send=1500ms policy=replace"},
+		{{.send_ms = 3600000}, "send=3600s policy=replace"},
+		{{.send_ms = 1000, .min_rate = 1}, "send=1s min_rate=1 policy=replace"},
+		{{.send_ms = 1000, .min_rate = 1023}, "send=1s min_rate=1023 policy=replace"},
+		{{.send_ms = 1000, .min_rate = 1025}, "send=1s min_rate=1025 policy=replace"},
+		{{.send_ms = 1000, .min_rate = 1536}, "send=1s min_rate=1536 policy=replace"},
+		{{.send_ms = 1000, .min_rate = 1024 * 1025}, "send=1s min_rate=1025K policy=replace"},
+		{{.send_ms = 1000, .min_rate = 1 << 20}, "send=1s min_rate=1M policy=replace"},
+		{{.send_ms = 1000, .min_rate = 1 << 30}, "send=1s min_rate=1G policy=replace"},
+		{{.send_ms = 1000, .min_rate = RATE_MOST}, "send=1s min_rate=1024G policy=replace"},
+		{{INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX, RATE_MOST - 1, POLICY_REPLACE}, LARGEST},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char buffer[LIMITS_SIZE];
+		struct text text;
+
+		text_start(&text, buffer, sizeof buffer);
+		text_add_limits(&text, &cases[i].limits);
+		cr_expect_str_eq(buffer, cases[i].wanted);
+		cr_expect_eq(text.length, strlen(cases[i].wanted));
+	}
+	cr_expect_lt(sizeof LARGEST, LIMITS_SIZE);
+}
+
+Test(limits, written_behind_something)
+{
+	char buffer[30];
+	struct text text;
+
+	text_start(&text, buffer, sizeof buffer);
+	text_add(&text, "* ");
+	text_add_limits(&text, &(struct limits){.connect_ms = 3000, .send_ms = 123456});
+	cr_expect_str_eq(buffer, "* connect=3s send=123456ms po");
+}
+
+static void told(const char *line, void *context)
+{
+	(void)context;
+	cr_expect_fail("%s", line);
+}
+
+/* What is written is a rule's, and means the same again. */
+static void expect_the_same_again(const struct limits *limits)
+{
+	static struct rules rules;
+	static const struct limits otherwise = {0};
+	const struct destination anywhere = {.kind = DESTINATION_IPV4, .port = 1};
+	char buffer[2 + LIMITS_SIZE];
+	struct text text;
+
+	text_start(&text, buffer, sizeof buffer);
+	text_add(&text, "* ");
+	text_add_limits(&text, limits);
+	cr_assert_lt(text.length - 2, LIMITS_SIZE - 1, "cut: %s", buffer);
+	rules.count = 0; /* its room stays */
+	cr_assert_eq(rules_add(&rules, buffer, text.length, "here", told, NULL), 0, "%s", buffer);
+	rules_complete(&rules, &otherwise);
+
+	const struct limits *again = rules_find(&rules, &anywhere, NULL);
+
+	cr_assert(again, "%s", buffer);
+	expect_limits(again, limits_any(limits) ? limits : &otherwise, buffer);
+}
+
+Test(limits, written_and_read_again, .timeout = 60)
+{
+	static const int32_t times[] = {0, 1, 999, 1000, 1001, 60000, INT32_MAX - 647, INT32_MAX};
+	static const int64_t rates[] = {0, 1, 1023, 1024, 1025, 1536, (1 << 20) - 1, 1 << 20, (1 << 20) + 1024,
+	                                1 << 30, (INT64_C(5) << 30) + 1, RATE_MOST - 1, RATE_MOST};
+
+	for (size_t connect = 0; connect < COUNT(times); connect++)
+		for (size_t send = 0; send < COUNT(times); send++)
+			for (size_t rate = 0; rate < COUNT(rates); rate++)
+				for (size_t i = 0; i < 2 * COUNT(times); i++)
+					expect_the_same_again(
+						&(struct limits){times[connect], times[send], times[i / 2],
+					                         times[(i + send) % COUNT(times)], rates[rate],
+					                         i % 2 ? POLICY_CAP : POLICY_REPLACE});
+	for (int32_t ms = 1; ms < 5000; ms++)
+		expect_the_same_again(&(struct limits){.send_ms = ms, .min_rate = INT64_C(512) * ms});
 }

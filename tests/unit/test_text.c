@@ -3,6 +3,8 @@
  * @brief text_*(): lines built in a fixed buffer.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "src/text.h"
@@ -158,4 +160,59 @@ Test(text, bytes)
 		text_add_bytes(start(&g, 40), cases[i].bytes);
 		expect_line(&g, cases[i].wanted);
 	}
+}
+
+/* What opening a file gives has a name, untranslated; everything else its number. */
+Test(text, errors)
+{
+	static const struct {
+		int error;
+		const char *wanted;
+	} cases[] = {
+		{ENOENT, "No such file or directory"},
+		{EACCES, "Permission denied"},
+		{EPERM, "Operation not permitted"},
+		{EISDIR, "Is a directory"},
+		{ENOTDIR, "Not a directory"},
+		{ELOOP, "Too many levels of symbolic links"},
+		{ENAMETOOLONG, "File name too long"},
+		{EROFS, "Read-only file system"},
+		{ENOSPC, "No space left on device"},
+		{ECONNREFUSED, "Connection refused"},
+		{ENXIO, "No such device or address"},
+		{EIO, "error 5"},
+		{0, "error 0"},
+		{-1, "error -1"},
+		{99999, "error 99999"},
+	};
+	struct guarded g;
+	int named = 0;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		text_add_error(start(&g, 60), cases[i].error);
+		expect_line(&g, cases[i].wanted);
+	}
+	for (int error = 1; error < 140; error++) {
+		char number[20];
+
+		snprintf(number, sizeof number, "error %d", error);
+		text_add_error(start(&g, 60), error);
+		if (strncmp(g.buffer, "error ", 6) == 0)
+			expect_line(&g, number);
+		else
+			named++;
+	}
+	cr_expect_eq(named, 11);
+}
+
+Test(text, error_behind_something_and_cut)
+{
+	struct guarded g;
+
+	text_add(start(&g, 9), "a: ");
+	text_add_error(&g.line, ENOENT);
+	expect_line(&g, "a: No su");
+	text_add(start(&g, 9), "a: ");
+	text_add_error(&g.line, 12345);
+	expect_line(&g, "a: error");
 }

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Looks into another process: what /proc says of it, its memory, its descriptors. Nothing in it changes.
+ */
+#ifndef SNDTIMEO_PROCESS_H
+#define SNDTIMEO_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/** Of its name, which is 15 bytes long at most (proc(5), comm) and may be escaped. */
+#define PROCESS_NAME_SIZE 68
+
+struct process {
+	pid_t id;     /**< the one that was asked for: of a process, or of any of its threads */
+	pid_t leader; /**< of the process */
+	uid_t user;   /**< the real one */
+	int threads;
+	bool ended; /**< it only waits for its parent to ask how it ended (a zombie) */
+	char name[PROCESS_NAME_SIZE];
+};
+
+/** @return 0; ESRCH: there is none, EACCES: there is one, but /proc does not show it; or another errno */
+int process_find(struct process *process, pid_t id);
+
+/** Open one of its files in /proc for reading. @return NULL, with errno, if that cannot be done */
+FILE *process_open(const struct process *process, const char *name);
+
+/** Copy @p size bytes of its memory. @return how many were there; -1, with errno: none */
+ssize_t process_read(const struct process *process, uintptr_t address, void *to, size_t size);
+
+/** How far its CLOCK_MONOTONIC is ahead of ours, if it lives in a time namespace (time_namespaces(7)). */
+int64_t process_clock_ahead_ns(const struct process *process);
+
+/** Part of its memory, a line of /proc/PID/maps. */
+struct mapping {
+	uintptr_t start, end;
+	uint64_t offset;  /**< in the file */
+	bool writable;    /**< private and for reading and writing */
+	const char *path; /**< as the kernel writes it; "": there is no file */
+};
+
+/** Show every mapping to @p visit. @return 0 or an errno */
+int process_mappings(const struct process *process, void (*visit)(const struct mapping *mapping, void *context),
+                     void *context);
+
+/** @return a descriptor for process_duplicate(), to be closed; -1, with errno */
+int process_handle(const struct process *process);
+
+/** Duplicate a descriptor of the process; it refers to the same open file. @return it; -1, with errno */
+int process_duplicate(int handle, int fd);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Where lines go: to standard error, the system's log or a file.
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "libc.h"
+#include "start.h"
+
+/** Where syslog(3) writes. */
+#define SYSTEM_LOG "/dev/log"
+/** LOG_USER | LOG_WARNING */
+#define SYSTEM_LOG_PRIORITY "<12>"
+
+static struct {
+	dev_t device;
+	ino_t number;
+	bool known;
+} standard_error;
+
+void log_start(void)
+{
+	struct stat file;
+	/* A program that was begun without one gives its number to a file of its own. */
+	if (fstat(STDERR_FILENO, &file) < 0)
+		return;
+	standard_error.device = file.st_dev;
+	standard_error.number = file.st_ino;
+	standard_error.known = true;
+}
+
+/** Whether descriptor 2 is what it was at the start, is no socket, and has room. */
+static bool is_standard_error(void)
+{
+	struct stat file;
+	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+	return standard_error.known && fstat(STDERR_FILENO, &file) == 0 && !S_ISSOCK(file.st_mode) &&
+	       file.st_dev == standard_error.device && file.st_ino == standard_error.number &&
+	       libc.poll(&room, 1, 0) == 1 && room.revents == POLLOUT;
+}
+
+static int open_log(void)
+{
+	/* Not to wait for the reader of a FIFO. */
+	return open(settings.log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+}
+
+static int open_system_log(void)
+{
+	const struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = SYSTEM_LOG};
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && libc.connect(fd, (const struct sockaddr *)&to, sizeof to) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void write_to_file(const char *line, size_t length)
+{
+	const int fd = open_log();
+	if (fd < 0)
+		return;
+	(void)!libc.write(fd, line, length);
+	close(fd);
+}
+
+/** A datagram, "<12>name[pid]: what": the log puts the time to it. */
+static void write_to_system(const char *line, size_t length)
+{
+	char buffer[LOG_LINE_SIZE + sizeof SYSTEM_LOG_PRIORITY];
+	const int fd = open_system_log();
+	if (fd < 0)
+		return;
+	memcpy(buffer, SYSTEM_LOG_PRIORITY, strlen(SYSTEM_LOG_PRIORITY));
+	memcpy(buffer + strlen(SYSTEM_LOG_PRIORITY), line, length);
+	(void)!libc.send(fd, buffer, strlen(SYSTEM_LOG_PRIORITY) + length, MSG_NOSIGNAL);
+	close(fd);
+}
+
+/** What a write may raise: a pipe has lost its reader, a file is longer than RLIMIT_FSIZE. One that comes of our writing
+ * is taken back before the thread can see it. */
+static void take_back(const sigset_t *raised, const sigset_t *pending_before)
+{
+	sigset_t pending, ours;
+	sigemptyset(&ours);
+	sigpending(&pending);
+	for (int signal = 1; signal < NSIG; signal++)
+		if (sigismember(raised, signal) == 1 && sigismember(&pending, signal) == 1 &&
+		    sigismember(pending_before, signal) == 0)
+			sigaddset(&ours, signal);
+	if (sigismember(&ours, SIGPIPE) || sigismember(&ours, SIGXFSZ))
+		sigtimedwait(&ours, NULL, &(struct timespec){0});
+}
+
+static void deliver(enum log_target target, const char *line, size_t length)
+{
+	sigset_t raised, before, pending;
+	const int error = errno;
+	int cancelled = 0;
+	sigemptyset(&raised);
+	sigaddset(&raised, SIGPIPE);
+	sigaddset(&raised, SIGXFSZ);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled);
+	pthread_sigmask(SIG_BLOCK, &raised, &before);
+	sigpending(&pending);
+	switch (target) {
+	case LOG_TO_STDERR:
+		if (is_standard_error())
+			(void)!libc.write(STDERR_FILENO, line, length);
+		break;
+	case LOG_TO_FILE: write_to_file(line, length); break;
+	/* Its own newline. */
+	case LOG_TO_SYSLOG: write_to_system(line, length - 1); break;
+	case LOG_TO_NOTHING: break;
+	}
+	take_back(&raised, &pending);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_setcancelstate(cancelled, NULL);
+	errno = error;
+}
+
+static void terminate(enum log_target target, const struct text *line)
+{
+	char buffer[LOG_LINE_SIZE];
+	const size_t length = line->length < sizeof buffer ? line->length : sizeof buffer - 1;
+	memcpy(buffer, line->at, length);
+	buffer[length] = '\n';
+	deliver(target, buffer, length + 1);
+}
+
+void log_line(const struct text *line)
+{
+	if (settings.log != LOG_TO_NOTHING)
+		terminate(settings.log, line);
+}
+
+void log_complaint(const struct text *line)
+{
+	terminate(LOG_TO_STDERR, line);
+}
+
+int log_defect(void)
+{
+	int fd = -1;
+	if (settings.log == LOG_TO_FILE)
+		fd = open_log();
+	else if (settings.log == LOG_TO_SYSLOG)
+		fd = open_system_log();
+	else
+		return 0;
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}

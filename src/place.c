@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Which destination a socket goes by, and the limits that are for it.
+ */
+#include "place.h"
+
+#include <stdatomic.h>
+
+#include "memory.h"
+#include "rules.h"
+#include "socket.h"
+#include "start.h"
+
+/** One bit a port. A port that was listened on and is later one that a connection of ours begins at is taken for the
+ * wrong side; that takes a program which gives a listener up and connects from its number. */
+static _Atomic uint64_t listened[65536 / 64];
+
+static bool was_listened_on(uint16_t port)
+{
+	return atomic_load_explicit(&listened[port / 64], memory_order_relaxed) >> port % 64 & 1;
+}
+
+static bool is_ip(const struct destination *d)
+{
+	return d->kind == DESTINATION_IPV4 || d->kind == DESTINATION_IPV6;
+}
+
+void place_listens(int fd)
+{
+	const struct destination local = socket_local(fd);
+	if (is_ip(&local))
+		atomic_fetch_or(&listened[local.port / 64], UINT64_C(1) << local.port % 64);
+}
+
+struct place place_of(int fd)
+{
+	const struct place at = {socket_local(fd), SUMMARY_AT};
+	if (is_ip(&at.destination) && was_listened_on(at.destination.port))
+		return at;
+	const struct place to = {socket_peer(fd), SUMMARY_TO};
+	/* Who connects to a unix socket has no name most of the time. */
+	if (at.destination.kind == DESTINATION_UNIX && !*to.destination.path)
+		return at;
+	return to;
+}
+
+/** The limits without any, for unix sockets that no rule names. */
+static const struct limits none;
+
+static const struct limits *by_rule(const struct destination *d, size_t *number)
+{
+	const struct limits *found = rules_find(&settings.rules, d, number);
+	if (found)
+		return found;
+	*number = 0;
+	return d->kind == DESTINATION_UNIX ? &none : &settings.limits;
+}
+
+const struct limits *limits_to(const struct destination *to)
+{
+	size_t number;
+	return settings.rules.count ? by_rule(to, &number) : &settings.limits;
+}
+
+void limits_known(struct memory *m, const struct limits *limits)
+{
+	if (settings.rules.count)
+		atomic_store_explicit(&m->limits, limits, memory_order_relaxed);
+}
+
+const struct limits *limits_for(int fd)
+{
+	uint64_t cookie;
+	size_t number;
+	if (!settings.rules.count)
+		return &settings.limits;
+	struct memory *m = socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
+	const struct limits *known = m ? atomic_load_explicit(&m->limits, memory_order_relaxed) : NULL;
+	if (known)
+		return known;
+	const struct place place = place_of(fd);
+	const struct limits *found = by_rule(&place.destination, &number);
+	if (m && place.destination.kind != DESTINATION_UNKNOWN)
+		limits_known(m, found);
+	return found;
+}
+
+void limits_forget(int fd)
+{
+	uint64_t cookie;
+	struct memory *m = settings.rules.count && socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
+	if (m)
+		atomic_store_explicit(&m->limits, NULL, memory_order_relaxed);
+}
+
+size_t limits_rule(int fd)
+{
+	size_t number = 0;
+	if (settings.rules.count) {
+		const struct place place = place_of(fd);
+		by_rule(&place.destination, &number);
+	}
+	return number;
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The configuration: read once, by the library and by the launcher alike.
+ */
+#include "settings.h"
+
+#include <string.h>
+
+#include "nearest.h"
+#include "text.h"
+
+/* How much of a name or a value is worth repeating. */
+#define SHOWN 60
+
+/* What can be set apart from limits. A taker changes the settings only if it returns true; NULL: see take_rules(). */
+static bool take_log(struct settings *settings, const char *value)
+{
+	const size_t length = strnlen(value, LOG_PATH_SIZE);
+
+	if (*value == '/' && length < LOG_PATH_SIZE) {
+		settings->log = LOG_TO_FILE;
+		memcpy(settings->log_path, value, length + 1);
+	} else if (strcmp(value, "stderr") == 0)
+		settings->log = LOG_TO_STDERR;
+	else if (strcmp(value, "syslog") == 0)
+		settings->log = LOG_TO_SYSLOG;
+	else if (strcmp(value, "off") == 0)
+		settings->log = LOG_TO_NOTHING;
+	else
+		return false;
+	return true;
+}
+
+static bool take_log_format(struct settings *settings, const char *value)
+{
+	if (strcmp(value, "text") == 0)
+		settings->log_format = LOG_AS_TEXT;
+	else if (strcmp(value, "json") == 0)
+		settings->log_format = LOG_AS_JSON;
+	else
+		return false;
+	return true;
+}
+
+static bool take_switch(bool *on, const char *value)
+{
+	if ((*value != '0' && *value != '1') || value[1] != '\0')
+		return false;
+	*on = *value == '1';
+	return true;
+}
+
+static bool take_verbose(struct settings *settings, const char *value)
+{
+	return take_switch(&settings->verbose, value);
+}
+
+static bool take_dry_run(struct settings *settings, const char *value)
+{
+	return take_switch(&settings->dry_run, value);
+}
+
+static bool take_summary(struct settings *settings, const char *value)
+{
+	return take_switch(&settings->summary, value);
+}
+
+enum { RULES, CONFIG, LOG, LOG_FORMAT, VERBOSE, DRY_RUN, SUMMARY, OTHER_COUNT };
+
+static const struct other {
+	const char *name;
+	bool (*take)(struct settings *settings, const char *value);
+	const char *accepted;
+} others[OTHER_COUNT] = {
+	[RULES] = {"RULES", NULL, NULL},
+	[CONFIG] = {"CONFIG", NULL, NULL},
+	[LOG] = {"LOG", take_log, "stderr, syslog, off, or a path that begins with /"},
+	[LOG_FORMAT] = {"LOG_FORMAT", take_log_format, "text or json"},
+	[VERBOSE] = {"VERBOSE", take_verbose, "1 or 0"},
+	[DRY_RUN] = {"DRY_RUN", take_dry_run, "1 or 0"},
+	[SUMMARY] = {"SUMMARY", take_summary, "1 or 0"},
+};
+
+/* A limit's place in limit_names, or LIMIT_COUNT and more: a place in others[]; NAMES: there is no such setting. */
+enum { NAMES = LIMIT_COUNT + OTHER_COUNT };
+
+static bool is_capital(const char *name, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		if (name[i] != '_' && (name[i] < 'A' || name[i] > 'Z'))
+			return false;
+	}
+	return true;
+}
+
+/* The setting called by the first @p length bytes of @p name, PREFIX and all. */
+static size_t find(const char *name, size_t length)
+{
+	const size_t prefix = strlen(SETTINGS_PREFIX);
+
+	if (length <= prefix || memcmp(name, SETTINGS_PREFIX, prefix) != 0)
+		return NAMES;
+	name += prefix;
+	length -= prefix;
+	if (!is_capital(name, length))
+		return NAMES;
+	if (limit_named(name, length) < LIMIT_COUNT)
+		return limit_named(name, length);
+	for (size_t i = 0; i < OTHER_COUNT; i++) {
+		if (strlen(others[i].name) == length && memcmp(others[i].name, name, length) == 0)
+			return LIMIT_COUNT + i;
+	}
+	return NAMES;
+}
+
+/* Rules tell of their mistakes themselves. */
+struct relay {
+	settings_complain *complain;
+	void *context;
+};
+
+static void relay(const char *line, void *context)
+{
+	const struct relay *to = context;
+
+	to->complain(SETTINGS_RULE, line, NULL, to->context);
+}
+
+static bool take_rules(struct settings *settings, size_t which, const char *shown, const char *value,
+                       settings_complain *complain, void *context)
+{
+	struct relay to = {complain, context};
+
+	if (which == LIMIT_COUNT + CONFIG)
+		return rules_add_file(&settings->rules, value, relay, &to) == 0;
+	return rules_add(&settings->rules, value, strlen(value), shown, relay, &to) == 0;
+}
+
+static void tell_bad(const char *shown, const char *value, const char *accepted, settings_complain *complain,
+                     void *context)
+{
+	char buffer[3 * SHOWN], reason[3 * SHOWN];
+	struct text line, why;
+
+	text_start(&line, buffer, sizeof buffer);
+	text_add_foreign(&line, shown, SHOWN);
+	text_add(&line, "='");
+	text_add_foreign(&line, value, SHOWN);
+	text_add(&line, "'");
+	text_start(&why, reason, sizeof reason);
+	text_add(&why, "expected ");
+	text_add(&why, accepted);
+	complain(SETTINGS_BAD, buffer, reason, context);
+}
+
+/* The known name that an unknown one is nearest to, in small letters; NULL if none is near. */
+static const char *suggestion(const char *name)
+{
+	const char *names[NAMES];
+	const size_t prefix = strlen(SETTINGS_PREFIX);
+
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		names[i] = limit_names[i];
+	for (size_t i = 0; i < OTHER_COUNT; i++)
+		names[LIMIT_COUNT + i] = others[i].name;
+	return strncmp(name, SETTINGS_PREFIX, prefix) == 0
+	               ? nearest(name + prefix, strlen(name + prefix), names, NAMES) : NULL;
+}
+
+static void tell_unknown(const char *name, settings_complain *complain, void *context)
+{
+	char shown[2 * SHOWN], reason[3 * SHOWN];
+	const char *near = suggestion(name);
+	struct text what, why;
+
+	text_start(&what, shown, sizeof shown);
+	text_add_foreign(&what, name, SHOWN);
+	text_start(&why, reason, sizeof reason);
+	text_add(&why, "is not a setting of this version");
+	if (near) {
+		text_add(&why, " (did you mean " SETTINGS_PREFIX);
+		for (; *near; near++)
+			text_add(&why, (const char[]){*near >= 'a' && *near <= 'z' ? (char)(*near - 'a' + 'A') : *near, '\0'});
+		text_add(&why, "?)");
+	}
+	complain(SETTINGS_UNKNOWN, shown, reason, context);
+}
+
+void settings_complaint(struct text *line, enum settings_fault fault, const char *what, const char *why, bool ignored)
+{
+	text_add(line, what);
+	if (fault == SETTINGS_BAD)
+		text_add(line, ignored ? " ignored: " : ": ");
+	if (fault == SETTINGS_UNKNOWN)
+		text_add(line, " ");
+	if (why)
+		text_add(line, why);
+	if (ignored && fault != SETTINGS_BAD)
+		text_add(line, ": ignored");
+}
+
+bool settings_set(struct settings *settings, const char *name, const char *shown, const char *value,
+                  settings_complain *complain, void *context)
+{
+	const size_t which = find(name, strlen(name));
+
+	if (which == NAMES) {
+		tell_unknown(name, complain, context);
+		return false;
+	}
+	if (which < LIMIT_COUNT) {
+		if (limit_take(&settings->limits, (enum limit)which, value))
+			return true;
+		tell_bad(shown, value, limit_accepted((enum limit)which), complain, context);
+		return false;
+	}
+
+	const struct other *other = &others[which - LIMIT_COUNT];
+
+	if (!other->take)
+		return take_rules(settings, which, shown, value, complain, context);
+	if (other->take(settings, value))
+		return true;
+	tell_bad(shown, value, other->accepted, complain, context);
+	return false;
+}
+
+/* Take one NAME=VALUE whose NAME has @p length bytes. */
+static void take_variable(struct settings *settings, const char *variable, size_t length, settings_complain *complain,
+                          void *context)
+{
+	char name[SHOWN + 2]; /* one byte more than is shown, so that a cut is seen */
+	struct text copy;
+
+	text_start(&copy, name, length < sizeof name ? length + 1 : sizeof name);
+	text_add(&copy, variable);
+	settings_set(settings, name, name, variable + length + 1, complain, context);
+}
+
+/* A rate is counted beyond the send timeout. */
+static void check_rate(struct settings *settings, settings_complain *complain, void *context)
+{
+	/* A rule may have one. */
+	if (!settings->limits.min_rate || settings->limits.send_ms || settings->rules.count)
+		return;
+	complain(SETTINGS_BAD, SETTINGS_PREFIX "MIN_RATE", "it limits nothing without a send timeout (" SETTINGS_PREFIX "SEND)",
+	         context);
+}
+
+void settings_read(struct settings *settings, char *const *environment, settings_complain *complain, void *context)
+{
+	const char *variables[2] = {NULL};
+
+	memset(settings, 0, sizeof *settings);
+	for (; environment && *environment; environment++) {
+		const char *equals = strchr(*environment, '=');
+
+		if (!equals || equals[1] == '\0' || strncmp(*environment, SETTINGS_PREFIX, strlen(SETTINGS_PREFIX)) != 0)
+			continue;
+
+		const size_t length = (size_t)(equals - *environment), which = find(*environment, length);
+
+		if (which == LIMIT_COUNT + RULES || which == LIMIT_COUNT + CONFIG)
+			variables[which - LIMIT_COUNT] = *environment;
+		else
+			take_variable(settings, *environment, length, complain, context);
+	}
+	/* In this order, whatever the environment's. */
+	for (size_t i = RULES; i <= CONFIG; i++) {
+		if (variables[i])
+			take_variable(settings, variables[i], strcspn(variables[i], "="), complain, context);
+	}
+	check_rate(settings, complain, context);
+	rules_complete(&settings->rules, &settings->limits);
+}
+
+bool settings_limit(const struct settings *settings)
+{
+	return limits_any(&settings->limits) || rules_limit(&settings->rules);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Rules per destination: which limits a socket gets, however it came to its connection.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "callers.h"
+#include "harness.h"
+#include "rows.h"
+
+#define SEND_MS 600
+#define BYTES 30000000L
+
+static const struct caller callers[] = {
+	BLOCKING_CALLER,
+	WRITER(30000),
+	POLL_LOOP("events=in+out"),
+	EPOLL_LOOP("events=in+out"),
+};
+
+/* A rule that names the peer counts before, instead of and beside what is said for all. */
+static const struct {
+	const char *kind, *at;
+	const char *rules;    /* PORT: the peer's */
+} matching[] = {
+	{ "tcp4", "127.0.0.1", "127.0.0.1:PORT send=600ms" },
+	{ "tcp4", "127.0.0.1", "127.0.0.0/8 send=600ms" },
+	{ "tcp4", "127.0.0.1", "10.0.0.0/8 send=1ms; [::]/0 send=1ms; unix:/x send=1ms; *:PORT send=600ms; * off" },
+	{ "tcp4", "127.0.0.1", "*:1-PORT send=600ms" },
+	{ "tcp6", "::1", "127.0.0.0/8 send=1ms; [::1]:PORT send=600ms" },
+	{ "tcp6", "::1", "[::]/0 send=600ms; * send=1ms" },
+};
+
+#define MATCHING (ROWS_OF(matching) * ROWS_OF(callers))
+
+ROW_TEST(rules, one_that_matches, MATCHING)
+{
+	const struct caller *caller = &callers[*number % ROWS_OF(callers)];
+	const size_t n = *number / ROWS_OF(callers);
+	const bool v6 = strcmp(matching[n].kind, "tcp6") == 0;
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .family = v6 ? AF_INET6 : AF_INET });
+	char rules[200];
+
+	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=%s", with_port(matching[n].rules, peer_port(peer)));
+	struct run *run = play(&(struct setting){ .send_ms = 60000, .environment = { rules } },
+			       "sock %s; connect %u; %s; watch; %s %ld %s @up", matching[n].kind, peer_port(peer),
+			       caller->setup, caller->upload, BYTES, caller->options);
+
+	expect_clean(run);
+	expect_verdict(run, caller, SEND_MS);
+	peer_finish(peer, 0);
+}
+
+/* The same by a connect that does not wait, from which the limits have to be known before there is a connection. */
+Test(rules, one_that_matches_a_connect_that_does_not_wait, .timeout = 20)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
+	char rules[100];
+
+	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=127.0.0.1:%u send=600ms connect=5s", peer_port(peer));
+	struct run *run = play(&(struct setting){ .environment = { rules } },
+			       "sock tcp4; nonblock 1; connect %u; wait poll out 1000; getopt error; rawopt @left user_timeout; "
+			       "nonblock 0; rawopt @armed sndtimeo; watch; sendall send %ld @up",
+			       peer_port(peer), BYTES);
+
+	expect_clean(run);
+	expect(run, "left.value", 0);
+	expect_within(run, "armed.value", 20, 40);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_stalled_for(run, "up", SEND_MS);
+	peer_finish(peer, 0);
+}
+
+/* What no rule is for, or one says "off" for, is as without us: nothing is on the socket, and a stall lasts. */
+static const struct {
+	const char *rules;
+	int send_ms;
+} no_limit[] = {
+	{ "10.0.0.0/8 send=300ms; *:1 send=300ms; unix:/run/x send=300ms", 0 },
+	{ "127.0.0.0/8 off; * send=300ms", 0 },
+	{ "127.0.0.1 off", 300 },
+	{ "127.0.0.1 send=0 connect=5s", 300 },
+};
+
+ROW_TEST(rules, one_that_lifts_the_limit, ROWS_OF(no_limit))
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 1500 });
+	char rules[200];
+
+	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=%s", no_limit[*number].rules);
+	struct run *run = play(&(struct setting){ .send_ms = no_limit[*number].send_ms, .environment = { rules } },
+			       "sock tcp4; nonblock 0; connect %u; rawopt sndtimeo; sendall send 3000000; close", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "rawopt.value", 0);
+	expect(run, "sendall.ret", 3000000);
+	expect_peer_read(peer_finish(peer, 3000), 3000000);
+	cr_assert_str_empty(run->errors);
+}
+
+Test(rules, a_connect_deadline, .timeout = 30)
+{
+	struct blackhole *hole = blackhole_start(AF_INET);
+	char rules[100];
+
+	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=127.0.0.1:%u connect=500ms", blackhole_port(hole));
+	struct run *run = play(&(struct setting){ .connect_ms = 30000, .environment = { rules } },
+			       "sock tcp4; connect %u; sock #1 tcp4; nonblock #1 1; connect #1 %u @nb; wait #1 poll out 9000; "
+			       "getopt #1 error",
+			       blackhole_port(hole), blackhole_port(hole));
+
+	expect_clean(run);
+	expect(run, "connect.errno", ETIMEDOUT);
+	expect_took(run, "connect.ms", 500);
+	expect_took(run, "wait.ms", 500);
+	blackhole_finish(hole);
+}
+
+/* A socket is connected anew, to somebody another rule is for. */
+Test(rules, a_second_life, .timeout = 30)
+{
+	struct peer *first = peer_start(&(struct peer_script){ 0 });
+	struct peer *second = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
+	char rules[100];
+
+	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=*:%u send=60s; *:%u send=600ms", peer_port(first), peer_port(second));
+	struct run *run = play(&(struct setting){ .environment = { rules } },
+			       "sock tcp4; connect %u; send send 10; connect @gone unspec; connect @again %u; watch; "
+			       "sendall send %ld @up",
+			       peer_port(first), peer_port(second), BYTES);
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_stalled_for(run, "up", SEND_MS);
+	peer_finish(first, 0);
+	peer_finish(second, 0);
+}
+
+/* An accepted connection goes by the port it was accepted at, not by its peer's. */
+static const struct {
+	const char *calls, *rules;
+	bool limited;
+} accepted[] = {
+	{ "accept", "*:PORT send=600ms", true },
+	{ "accept4", "127.0.0.1:PORT send=600ms; * off", true },
+	{ "accept", "*:PORT off; * send=600ms", false },
+};
+
+ROW_TEST(rules, an_accepted_connection, ROWS_OF(accepted))
+{
+	/* Below those that the kernel gives. */
+	const unsigned port = 10000 + (unsigned)getpid() % 20000;
+	char rules[200];
+
+	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=%s", with_port(accepted[*number].rules, port));
+	struct run *run = play(&(struct setting){ .environment = { rules } },
+			       "sock tcp4; listen at=%u; client; accept %s 1; nonblock #1 1; fill #1 send settle=1; "
+			       "wait #1 poll in+out 1500; send #1 send 10 @late",
+			       port, accepted[*number].calls);
+
+	expect_clean(run);
+	expect(run, "late.errno", accepted[*number].limited ? ETIMEDOUT : EAGAIN);
+}
+
+/* ---- unix sockets: only where a rule names them -------------------------------------------------------------------- */
+
+#define UNIX_RULE(name) "SNDTIMEO_RULES=unix:@" name " send=600ms connect=500ms"
+
+Test(rules, a_unix_socket, .timeout = 20)
+{
+	struct run *run = play(&(struct setting){ .environment = { UNIX_RULE("sndtimeo-rules-1") } },
+			       "unixserve sndtimeo-rules-1 start=9000; unix #1 sndtimeo-rules-1; sendall #1 send 30000000 @up; "
+			       "send #1 send 10 @late; recv #1 recv 10");
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_took(run, "up.ms", SEND_MS);
+	expect(run, "late.errno", ETIMEDOUT);
+	expect(run, "recv.errno", ETIMEDOUT);
+	cr_assert(strstr(run->errors, "send to unix:@sndtimeo-rules-1 timed out after 0.6 s"), "%s", run->errors);
+	cr_assert(strstr(run->errors, "the peer is connected but does not read\n"), "%s", run->errors);
+}
+
+/* What a reader takes comes back as the same amount of room, again and again. */
+Test(rules, a_unix_socket_that_is_read_slowly, .timeout = 20)
+{
+	static const char *const uploads[] = { "send #1 send 3000000 @up", "nonblock #1 1; sync #1 send 3000000 900 @up" };
+
+	for (size_t i = 0; i < ROWS_OF(uploads); i++) {
+		struct run *run = play(&(struct setting){ .environment = { UNIX_RULE("sndtimeo-rules-2") } },
+				       "unixserve sndtimeo-rules-2 chunk=60000 pause=60; unix #1 sndtimeo-rules-2; %s; close #1; "
+				       "sleep 300", uploads[i]);
+
+		expect_clean(run);
+		expect(run, "up.ret", 3000000);
+		expect_within(run, "up.ms", 1200, WATCHDOG_MS);
+		expect(run, "unixserve.read", 3000000);
+	}
+}
+
+Test(rules, a_unix_socket_whose_backlog_is_full, .timeout = 20)
+{
+	struct run *run = play(&(struct setting){ .environment = { UNIX_RULE("sndtimeo-rules-3") } },
+			       "unixserve sndtimeo-rules-3 accepts=0 backlog=0; unix #1 sndtimeo-rules-3; "
+			       "unix #2 sndtimeo-rules-3 @waits");
+
+	expect_clean(run);
+	expect(run, "unix.ret", 0);
+	expect(run, "waits.errno", ETIMEDOUT);
+	expect_took(run, "waits.ms", 500);
+	cr_assert(strstr(run->errors, "connect to unix:@sndtimeo-rules-3 timed out after 0.5 s: nobody accepts"), "%s",
+		  run->errors);
+}
+
+Test(rules, a_unix_socket_that_no_rule_names, .timeout = 20)
+{
+	struct run *run = play(&(struct setting){ .send_ms = 300, .environment = { UNIX_RULE("another") } },
+			       "unixserve sndtimeo-rules-4 start=1200; unix #1 sndtimeo-rules-4; send #1 send 3000000 @up; "
+			       "sock #2 unix; nonblock #2 1; fill #2 send; wait #2 poll out 700; send #2 send 10 @late");
+
+	expect_clean(run);
+	expect(run, "up.ret", 3000000);
+	expect(run, "wait.ret", 0);
+	expect_took(run, "wait.ms", 700);
+	expect(run, "late.errno", EAGAIN);
+	cr_assert_str_empty(run->errors);
+}
