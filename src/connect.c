@@ -111,20 +111,28 @@ static void through(int fd, struct memory *m)
 	take_off(fd, m);
 }
 
-void connect_learn(int fd)
+/** @return whether it was remembered as connecting, and is through */
+static bool learn(int fd)
 {
 	uint64_t cookie;
 	struct look look;
+	if (!memory_hinted(fd) || !socket_cookie(fd, &cookie))
+		return false;
+	struct memory *m = memory_find(cookie);
+	/* One that failed keeps it: SO_ERROR, or a second connect(), is still to tell. */
+	const bool learned = memory_has(m, MEMORY_CONNECTING) && socket_look(fd, &look) && look.established;
+	if (learned)
+		through(fd, m);
+	/* Or every wait from now on would ask again. */
+	if (!memory_has(m, MEMORY_NOTICED))
+		memory_unhint(fd);
+	return learned;
+}
+
+void connect_learn(int fd)
+{
 	const int before = errno;
-	if (memory_hinted(fd) && socket_cookie(fd, &cookie)) {
-		struct memory *m = memory_find(cookie);
-		/* One that failed keeps it: SO_ERROR, or a second connect(), is still to tell. */
-		if (memory_has(m, MEMORY_CONNECTING) && socket_look(fd, &look) && look.established)
-			through(fd, m);
-		/* Or every wait from now on would ask again. */
-		if (!memory_has(m, MEMORY_NOTICED))
-			memory_unhint(fd);
-	}
+	learn(fd);
 	errno = before;
 }
 
@@ -235,8 +243,8 @@ static void ended(int fd, const struct destination *to, const struct limits *lim
 	would_have_failed(fd, to, limits, took_ns, error);
 	if (error && error != EISCONN)
 		return;
-	connect_learn(fd);
-	if (error)
+	/* A signal had ended the call that began it. */
+	if (learn(fd) || error)
 		return;
 	if (limits->unacked_ms)
 		socket_arm_unacked(fd, limits);

@@ -68,13 +68,12 @@ void limits_known(struct memory *m, const struct limits *limits)
 		atomic_store_explicit(&m->limits, limits, memory_order_relaxed);
 }
 
-const struct limits *limits_for(int fd)
+const struct limits *limits_of(int fd, uint64_t cookie)
 {
-	uint64_t cookie;
 	size_t number;
 	if (!settings.rules.count)
 		return &settings.limits;
-	struct memory *m = socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
+	struct memory *m = memory_find(cookie);
 	const struct limits *known = m ? atomic_load_explicit(&m->limits, memory_order_relaxed) : NULL;
 	if (known)
 		return known;
@@ -83,6 +82,14 @@ const struct limits *limits_for(int fd)
 	if (m && place.destination.kind != DESTINATION_UNKNOWN)
 		limits_known(m, found);
 	return found;
+}
+
+const struct limits *limits_for(int fd)
+{
+	uint64_t cookie = 0;
+	if (settings.rules.count && !socket_cookie(fd, &cookie))
+		cookie = 0;
+	return limits_of(fd, cookie);
 }
 
 void limits_forget(int fd)

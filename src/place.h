@@ -31,6 +31,9 @@ void place_listens(int fd);
  * four system calls. Never NULL. */
 const struct limits *limits_for(int fd);
 
+/** The same for one whose cookie is known. */
+const struct limits *limits_of(int fd, uint64_t cookie);
+
 /** Keep what limits_for() said of a connected socket, which is remembered from now on. */
 void limits_known(struct memory *m, const struct limits *limits);
 

@@ -407,8 +407,8 @@ static void tell_line_as_json(const struct summary_line *of)
 	end_json(&line);
 }
 
-/** What helps to choose a send timeout. */
-static void tell_advice(void)
+/** What helps to choose a send timeout; @p send_timeouts: how many there were. */
+static void tell_advice(uint64_t send_timeouts)
 {
 	struct line line;
 	const int64_t pause_ns = summary_longest_pause_ns();
@@ -425,9 +425,9 @@ static void tell_advice(void)
 		text_add_seconds(&line.text, to_ms(pause_ns));
 		text_add(&line.text, "; a send timeout of ");
 		text_add_number(&line.text, summary_suggestion_ms(pause_ns) / 1000);
-		text_add(&line.text, " s would have cut nothing");
+		text_add(&line.text, send_timeouts ? " s would have cut nothing that recovered" : " s would have cut nothing");
 	} else
-		text_add(&line.text, "no send had to wait, so nothing is known of pauses");
+		text_add(&line.text, "no pause of a send recovered, so nothing is known of what would be cut");
 	text_add(&line.text, " (sends that were complete at once are not seen)");
 	log_line(&line.text);
 }
@@ -436,7 +436,10 @@ void report_summary(void)
 {
 	struct summary_line of;
 	size_t position = 0;
-	while (summary_next(&position, &of))
+	uint64_t send_timeouts = 0;
+	while (summary_next(&position, &of)) {
 		(as_json() ? tell_line_as_json : tell_line_as_text)(&of);
-	tell_advice();
+		send_timeouts += of.send_timeouts;
+	}
+	tell_advice(send_timeouts);
 }

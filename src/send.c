@@ -301,9 +301,17 @@ static ssize_t carry(const struct outgoing *o, ssize_t result, int error, uint64
 /** Whether the socket is one a synchronous writer's send is carried through on. */
 static bool by_synchronous_writer(const struct outgoing *o, uint64_t cookie)
 {
-	const struct limits *limits = limits_for(o->fd);
-	return writer_cookie == cookie && limits->policy == POLICY_REPLACE && limits->send_ms && !settings.dry_run &&
-	       !asked_not_to_wait(o) && completable(o);
+	if (writer_cookie != cookie || settings.dry_run || asked_not_to_wait(o) || !completable(o))
+		return false;
+	const struct limits *limits = limits_of(o->fd, cookie);
+	return limits->policy == POLICY_REPLACE && limits->send_ms;
+}
+
+/** A loop may try ten thousand times a second. */
+static bool looked_lately(const struct stall *s, int64_t now_ns)
+{
+	return memory_has(s->memory, MEMORY_WATCHED) &&
+	       now_ns - atomic_load_explicit(&s->memory->looked_ns, memory_order_relaxed) < stall_slice_ns(s) / 2;
 }
 
 /** A refused send goes back to the program, because it does not wait or a signal ended it: note the refusal for whoever
@@ -312,11 +320,9 @@ static ssize_t note_refusal(const struct outgoing *o, ssize_t result, int error,
 {
 	struct stall s;
 	const int64_t now_ns = clock_now_ns();
-	/* A unix socket tells too little to a loop that sends whatever there is room for. A loop may try ten thousand times
-	 * a second. */
-	if (!stall_watch(&s, o->fd, cookie, refused_ns) || (socket_unix_covered && socket_is_unix(o->fd)) ||
-	    (memory_has(s.memory, MEMORY_WATCHED) &&
-	     now_ns - atomic_load_explicit(&s.memory->looked_ns, memory_order_relaxed) < stall_slice_ns(&s) / 2)) {
+	/* A unix socket tells too little to a loop that sends whatever there is room for. */
+	if (!stall_watch(&s, o->fd, cookie, refused_ns) || looked_lately(&s, now_ns) ||
+	    (socket_unix_covered && socket_is_unix(o->fd))) {
 		errno = error;
 		return result;
 	}

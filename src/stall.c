@@ -42,7 +42,7 @@ static int64_t since_ns(struct stall *s)
 
 bool stall_watch(struct stall *s, int fd, uint64_t cookie, int64_t refused_ns)
 {
-	*s = (struct stall){.fd = fd, .cookie = cookie, .looked_ns = refused_ns, .limits = limits_for(fd)};
+	*s = (struct stall){.fd = fd, .cookie = cookie, .looked_ns = refused_ns, .limits = limits_of(fd, cookie)};
 	s->memory = memory_find(cookie);
 	/* Only covered sockets are remembered. */
 	return s->limits->send_ms && (s->memory || socket_covered(fd));

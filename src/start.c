@@ -64,7 +64,7 @@ static bool was_accepted(int fd)
 
 static void arm_one(int fd)
 {
-	if (settings.rules.count && was_accepted(fd))
+	if (was_accepted(fd))
 		place_listens(fd);
 	drop_old_deadline(fd);
 	/* inetd's heirs print to their peer. */

@@ -24,8 +24,8 @@
 #define EPOLL_SLICE_NS NS_PER_S
 /** Words of the largest set that select(2) is looked after with: 65536 descriptors, 24 KB of stack. */
 #define SELECT_WORDS_MOST (65536 / 8 / sizeof(long))
-/** Connects looked after when epoll reports something; a program with more learns by the other ways. */
-#define EPOLL_CONNECTS 32
+/** Sockets looked after when epoll reports something; a program with more learns by the other ways. */
+#define EPOLL_SOCKETS 32
 
 __thread uint64_t writer_cookie;
 
@@ -382,10 +382,26 @@ static int64_t look_after(int64_t now_ns, int64_t looked_ns)
 			if (next_ns > now_ns + nudge_slice_ns(&s))
 				next_ns = now_ns + nudge_slice_ns(&s);
 		}
-		if (next_ns > now_ns + left_ns && left_ns > 0)
+		if (left_ns > 0 && left_ns < next_ns - now_ns)
 			next_ns = now_ns + left_ns;
 	}
 	return next_ns;
+}
+
+/** What the program learns by an event, of whatever descriptor: that may be one of ours. */
+static void learned_in_epoll(void)
+{
+	struct memory *m;
+	size_t position = 0;
+	if (atomic_load(&attention))
+		for (int i = 0; i < EPOLL_SOCKETS && (m = memory_next(&position, MEMORY_CONNECTING)); i++)
+			connect_learn(atomic_load(&m->fd));
+	position = 0;
+	/* Before the program uses the room up. */
+	if (summary_on && atomic_load(&watched))
+		for (int i = 0; i < EPOLL_SOCKETS && (m = memory_next(&position, MEMORY_WATCHED)); i++)
+			if (socket_writable(atomic_load(&m->fd)))
+				stall_room_at(atomic_load(&m->fd), clock_now_ns());
 }
 
 static int ask_epoll(int epfd, struct epoll_event *events, int most, int64_t ns, bool precise, const sigset_t *mask)
@@ -436,12 +452,8 @@ int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeou
 	}
 	const int error = errno;
 	nudge_no_more();
-	if (ready > 0 && atomic_load(&attention)) {
-		struct memory *m;
-		size_t position = 0;
-		for (int i = 0; i < EPOLL_CONNECTS && (m = memory_next(&position, MEMORY_CONNECTING)); i++)
-			connect_learn(atomic_load(&m->fd));
-	}
+	if (ready > 0)
+		learned_in_epoll();
 	if (blocked)
 		signals_restore(&own);
 	errno = ready < 0 ? error : before;

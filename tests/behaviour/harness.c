@@ -47,9 +47,7 @@ const char *needed(const char *name)
 	return value;
 }
 
-static char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *text(const char *format, ...)
+char *text(const char *format, ...)
 {
 	char *made;
 	va_list arguments;
@@ -58,6 +56,15 @@ static char *text(const char *format, ...)
 	cr_assert(vasprintf(&made, format, arguments) >= 0);
 	va_end(arguments);
 	return made;
+}
+
+int count_of(const char *said, const char *sought)
+{
+	int count = 0;
+
+	for (const char *found = said; (found = strstr(found, sought)); found += strlen(sought))
+		count++;
+	return count;
 }
 
 char *with_port(const char *from, unsigned port)

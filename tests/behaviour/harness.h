@@ -91,6 +91,10 @@ long latest_in_epoll_ms(long limit_ms);
 /** Nothing may happen before this: the limit less 2 %, because clocks are read at different places. */
 long earliest_ms(long limit_ms);
 
+/** @return what printf(3) makes of it, allocated; never freed. */
+char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** @return how often @p sought is in @p text. */
+int count_of(const char *text, const char *sought);
 /** @return @p text with each word PORT in it replaced by @p port; never freed. */
 char *with_port(const char *text, unsigned port);
 

@@ -25,15 +25,6 @@ static const struct caller callers[] = {
 	EPOLL_LOOP("et=1 events=in+out"),
 };
 
-static int count_of(const char *text, const char *sought)
-{
-	int count = 0;
-
-	for (const char *found = text; (found = strstr(found, sought)); found += strlen(sought))
-		count++;
-	return count;
-}
-
 /* Longer than the limit, twice, with progress in between. */
 ROW_TEST(dry_run, each_stall_is_told_of_once, ROWS_OF(callers))
 {

@@ -18,19 +18,6 @@
 
 static const struct peer_script never_reads = { .stop = PEER_STALLS };
 
-static char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *text(const char *format, ...)
-{
-	char *made;
-	va_list arguments;
-
-	va_start(arguments, format);
-	cr_assert(vasprintf(&made, format, arguments) >= 0);
-	va_end(arguments);
-	return made;
-}
-
 /* An absolute path in the current folder that is nobody else's. */
 static char *path_for(const char *name)
 {
@@ -49,15 +36,6 @@ static char *contents(const char *path)
 	if (file)
 		fclose(file);
 	return buffer;
-}
-
-static int lines_of(const char *said)
-{
-	int lines = 0;
-
-	for (; *said; said++)
-		lines += *said == '\n';
-	return lines;
 }
 
 /* A stall under this log; it has to end as it does without one. */
@@ -88,7 +66,7 @@ Test(log, a_file_is_appended_to, .timeout = 20)
 	const char *said = contents(path);
 
 	unlink(path);
-	cr_assert(strncmp(said, "a line of before\nsndtimeo: tester[", 34) == 0 && lines_of(said) == 3, "%s", said);
+	cr_assert(strncmp(said, "a line of before\nsndtimeo: tester[", 34) == 0 && count_of(said, "\n") == 3, "%s", said);
 	cr_assert(strstr(said, " timed out after 0.4 s: "), "%s", said);
 }
 
@@ -122,7 +100,7 @@ ROW_TEST(log, lines_are_whole, 2)
 
 	unlink(path);
 	expect_clean(run);
-	cr_assert(lines_of(said) == 64, "%d lines\n%s", lines_of(said), said);
+	cr_assert(count_of(said, "\n") == 64, "%d lines\n%s", count_of(said, "\n"), said);
 	for (char *line = strtok_r(said, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		const char *begins = *number ? "{\"time\":\"" : "sndtimeo: tester[";
 		const char *ends = *number ? "(its window is closed)\"}" : "(its window is closed)";
@@ -258,7 +236,7 @@ Test(log, json_of_a_send, .timeout = 20)
 	cr_assert(unacknowledged > 0 && unread == 0);
 	cr_assert_str_eq(reason, "window_closed");
 	cr_assert_str_eq(end, "the peer is connected but does not read (its window is closed)\"}");
-	cr_assert_eq(lines_of(run->errors), 1);
+	cr_assert_eq(count_of(run->errors, "\n"), 1);
 }
 
 /* The same time as everybody's, to the second before and after. */
@@ -294,7 +272,7 @@ Test(log, verbose, .timeout = 20)
 	expect_clean(run);
 	for (size_t i = 0; i < ROWS_OF(lines); i++)
 		cr_assert(strstr(run->errors, lines[i]), "%s is missing in\n%s", lines[i], run->errors);
-	cr_assert(lines_of(run->errors) == 3, "%s", run->errors);
+	cr_assert(count_of(run->errors, "\n") == 3, "%s", run->errors);
 	peer_finish(peer, 0);
 }
 
@@ -310,6 +288,6 @@ Test(log, verbose_once, .timeout = 20)
 	expect_clean(run);
 	cr_assert(strstr(run->errors, text(": connection to 127.0.0.1:%u: send=3s policy=replace (rule 2)\n", peer_port(peer))),
 		  "%s", run->errors);
-	cr_assert(lines_of(run->errors) == 2, "%s", run->errors);
+	cr_assert(count_of(run->errors, "\n") == 2, "%s", run->errors);
 	peer_finish(peer, 0);
 }

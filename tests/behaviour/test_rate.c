@@ -90,7 +90,7 @@ ROW_TEST(rate, a_chatty_connection_is_not_judged_by_its_past, 2)
 	/* Each burst is refused at first: 30 KB into a small buffer over a round trip of 100 ms. */
 	for (int i = 0; i < 8; i++)
 		sprintf(script + strlen(script), "fill send @f%d; %s @w%d; sleep 900; ", i, waits[*number], i);
-	struct run *run = play(&(struct setting){ .send_ms = SEND_MS, .environment = { "SNDTIMEO_MIN_RATE=64K" },
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS, .environment = { "SNDTIMEO_MIN_RATE=1M" },
 						  .watchdog_ms = 30000, .far_peer = "", .delay_ms = 50 },
 			       "sock tcp4; setopt sndbuf 10000; connect %d at=%s; nonblock 1; %s send send 10 @last", FAR_PORT,
 			       FAR_ADDRESS, script);

@@ -27,15 +27,6 @@ static const struct caller callers[] = {
 	EPOLL_LOOP("events=in+out"),
 };
 
-static int count_of(const char *text, const char *sought)
-{
-	int count = 0;
-
-	for (const char *found = text; (found = strstr(found, sought)); found += strlen(sought))
-		count++;
-	return count;
-}
-
 /* Told once, for this reason, as JSON. */
 static void expect_reason(const struct run *run, const char *event, const char *reason)
 {

@@ -39,15 +39,6 @@ static const struct peer_script stalling[] = {
 	{ .stop = PEER_STALLS, .family = AF_INET6 },
 };
 
-static int count_of(const char *text, const char *sought)
-{
-	int count = 0;
-
-	for (const char *found = text; (found = strstr(found, sought)); found += strlen(sought))
-		count++;
-	return count;
-}
-
 /* One line, whoever finds out first and however often the program asks. */
 static void expect_line(const struct run *run, const char *host, unsigned port)
 {

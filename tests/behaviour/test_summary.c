@@ -12,15 +12,6 @@
 #define SUMMARY "SNDTIMEO_SUMMARY=1"
 #define JSON "SNDTIMEO_LOG_FORMAT=json"
 
-static int count_of(const char *text, const char *sought)
-{
-	int count = 0;
-
-	for (const char *found = text; (found = strstr(found, sought)); found += strlen(sought))
-		count++;
-	return count;
-}
-
 /* The number behind the key in the line of that destination, or event. */
 static long number_of(const struct run *run, const char *of, const char *key)
 {

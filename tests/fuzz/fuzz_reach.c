@@ -13,18 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "holds.h"
 #include "src/launcher/reach.h"
-
-/* Not assert(), which NDEBUG takes away. */
-#define HOLDS(condition)                                                                               \
-	do {                                                                                           \
-		if (!(condition)) {                                                                    \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                                       \
-		}                                                                                      \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_line(const char *line)
 {

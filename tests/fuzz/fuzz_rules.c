@@ -11,22 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "holds.h"
 #include "src/nearest.h"
 #include "src/rules.h"
 
 #define LINE_SIZE 400
 #define ORIGIN "SNDTIMEO_RULES"
-
-/* Not assert(), which NDEBUG takes away. */
-#define HOLDS(condition)                                                                                           \
-	do {                                                                                                       \
-		if (!(condition)) {                                                                                \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);             \
-			abort();                                                                                   \
-		}                                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* ---- complaints -------------------------------------------------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "holds.h"
 #include "src/quantity.h"
 #include "src/settings.h"
 #include "src/text.h"
@@ -22,17 +23,6 @@
 #define MOST_VARIABLES 64
 #define RATE_MOST (INT64_C(1) << 40)
 #define GUARD '#'
-
-/* Not assert(), which NDEBUG takes away. */
-#define HOLDS(condition)                                                                                           \
-	do {                                                                                                       \
-		if (!(condition)) {                                                                                \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);             \
-			abort();                                                                                   \
-		}                                                                                                  \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Every byte printable, no newline, and the end within @p size. */
 static void check_line(const char *line, size_t size)
