@@ -202,18 +202,28 @@ Test(log, no_systems, .timeout = 20)
 
 /* ---- standard error ---------------------------------------------------------------------------------------------------- */
 
-/* A program puts a file, or its socket, in place of its standard error. */
-static const char *const replacements[] = {
-	"sock #5 file; adopt #9 2 tcp4; dup2 #5 9",
-	"sock #5 pipe; adopt #9 2 tcp4; dup2 #5 9",
-	"sock #5 unix; adopt #9 2 tcp4; dup2 #5 9",
+/* A program puts a file, a pipe or a socket of its own in place of its standard error: nothing is written there. */
+static const struct {
+	const char *replaced, *look;
+	const char *key;
+	long value;
+} replacements[] = {
+	{ "sock #5 file; adopt #9 2 tcp4; dup2 #5 9", "size #5 @seen", "seen.bytes", 0 },
+	{ "sock #5 pipe; adopt #9 2 tcp4; dup2 #5 9", "nonblock #6 1; recv #6 read 100 @seen", "seen.errno", EAGAIN },
+	{ "sock #5 unix; adopt #9 2 tcp4; dup2 #5 9", "nonblock #6 1; recv #6 read 100 @seen", "seen.errno", EAGAIN },
 };
 
 ROW_TEST(log, a_standard_error_of_the_programs_own, ROWS_OF(replacements))
 {
-	struct run *run = stall("stderr", NULL, replacements[*number]);
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS }, "%s; " STALL "; %s", replacements[*number].replaced,
+			       peer_port(peer), replacements[*number].look);
 
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect(run, replacements[*number].key, replacements[*number].value);
 	cr_assert_str_empty(run->errors);
+	peer_finish(peer, 0);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------------------------------- */
