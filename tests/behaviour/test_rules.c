@@ -125,9 +125,10 @@ Test(rules, a_second_life, .timeout = 30)
 	struct peer *second = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
 	char rules[100];
 
-	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=*:%u send=60s; *:%u send=600ms", peer_port(first), peer_port(second));
+	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=*:%u send=60s connect=5s; *:%u send=600ms", peer_port(first), peer_port(second));
 	struct run *run = play(&(struct setting){ .environment = { rules } },
-			       "sock tcp4; connect %u; send send 10; connect @gone unspec; connect @again %u; watch; "
+			       "sock tcp4; nonblock 1; connect %u; wait poll out 1000; getopt error; nonblock 0; send send 10; "
+			       "connect @gone unspec; connect @again %u; watch; "
 			       "sendall send %ld @up",
 			       peer_port(first), peer_port(second), BYTES);
 
