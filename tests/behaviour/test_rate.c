@@ -24,15 +24,15 @@ static const struct caller callers[] = {
 
 #define SEND_MS 1000
 
-/* About 20 KB/s, in steps far shorter than the send timeout, for ever. */
-static const struct peer_script slow = { .rcvbuf_bytes = 20000, .mss_bytes = 1400, .chunk_bytes = 2000, .pause_ms = 100 };
+/* About 400 KB/s, in steps far shorter than the send timeout, for ever. */
+static const struct peer_script slow = { .rcvbuf_bytes = 60000, .chunk_bytes = 10000, .pause_ms = 25 };
 
 static struct run *upload(const struct peer_script *script, const char *rate, const struct caller *caller, long bytes,
 			  struct peer **peer)
 {
 	*peer = peer_start(script);
 	return play(&(struct setting){ .send_ms = SEND_MS, .environment = { rate, "SNDTIMEO_LOG_FORMAT=json" }, .watchdog_ms = 20000 },
-		    "sock tcp4; setopt sndbuf 20000; connect %u; %s; watch; %s %ld %s @up; close; sleep 200", peer_port(*peer),
+		    "sock tcp4; setopt sndbuf 60000; connect %u; %s; watch; %s %ld %s @up; close; sleep 200", peer_port(*peer),
 		    caller->setup, caller->upload, bytes, caller->options);
 }
 
@@ -40,7 +40,7 @@ ROW_TEST(rate, a_peer_below_it_is_ended, ROWS_OF(callers))
 {
 	const struct caller *caller = &callers[*number];
 	struct peer *peer;
-	struct run *run = upload(&slow, "SNDTIMEO_MIN_RATE=100K", caller, 3000000, &peer);
+	struct run *run = upload(&slow, "SNDTIMEO_MIN_RATE=2M", caller, 30000000, &peer);
 
 	expect_clean(run);
 	need_gaps_below(run, SEND_MS);
@@ -48,8 +48,8 @@ ROW_TEST(rate, a_peer_below_it_is_ended, ROWS_OF(callers))
 		expect(run, "up.timed_out", 1);
 	else
 		expect(run, "up.errno", ETIMEDOUT);
-	/* The send timeout, what 100 KB/s would have needed, what the buffers took at once, and the tolerance in epoll. */
-	expect_within(run, "up.ms", SEND_MS * 9 / 10, 5000);
+	/* The send timeout, what 2 MB/s would have needed, and the tolerance in epoll. */
+	expect_within(run, "up.ms", SEND_MS * 9 / 10, 4000);
 	cr_assert(strstr(run->errors, "\"reason\":\"too_slow\""), "%s", run->errors);
 	cr_assert(peer_finish(peer, 3000).end == PEER_SAW_RESET);
 }
@@ -57,14 +57,14 @@ ROW_TEST(rate, a_peer_below_it_is_ended, ROWS_OF(callers))
 ROW_TEST(rate, a_peer_of_twice_the_rate_never_is, ROWS_OF(callers))
 {
 	struct peer *peer;
-	struct run *run = upload(&slow, "SNDTIMEO_MIN_RATE=8K", &callers[*number], 160000, &peer);
+	struct run *run = upload(&slow, "SNDTIMEO_MIN_RATE=180K", &callers[*number], 2000000, &peer);
 
 	expect_clean(run);
 	need_gaps_below(run, SEND_MS);
-	expect(run, "up.ret", 160000);
+	expect(run, "up.ret", 2000000);
 	expect_within(run, "up.ms", 4 * SEND_MS, 20000);
 	cr_assert_str_empty(run->errors);
-	expect_peer_read(peer_finish(peer, 5000), 160000);
+	expect_peer_read(peer_finish(peer, 5000), 2000000);
 }
 
 /* A pause that is shorter than the send timeout is no slowness. */

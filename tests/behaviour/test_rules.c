@@ -215,6 +215,24 @@ Test(rules, a_unix_socket_whose_backlog_is_full, .timeout = 20)
 		  run->errors);
 }
 
+/* Event loops are left alone there: what a unix socket tells is too little for them. */
+Test(rules, a_unix_socket_in_a_loop, .timeout = 20)
+{
+	static const char *const waits[] = { "wait #1 poll in+out 1200", "wait #1 poll out 1200 with=pipe", "wait #1 epoll_wait out 1200" };
+
+	for (size_t i = 0; i < ROWS_OF(waits); i++) {
+		struct run *run = play(&(struct setting){ .environment = { UNIX_RULE("sndtimeo-rules-5") } },
+				       "unixserve sndtimeo-rules-5 start=9000; unix #1 sndtimeo-rules-5; nonblock #1 1; fill #1 send; %s; "
+				       "send #1 send 10 @late", waits[i]);
+
+		expect_clean(run);
+		expect(run, "wait.ret", 0);
+		expect_took(run, "wait.ms", 1200);
+		expect(run, "late.errno", EAGAIN);
+		cr_assert_str_empty(run->errors);
+	}
+}
+
 Test(rules, a_unix_socket_that_no_rule_names, .timeout = 20)
 {
 	struct run *run = play(&(struct setting){ .send_ms = 300, .environment = { UNIX_RULE("another") } },

@@ -58,7 +58,7 @@ for i in range(100000):
 '''
 
 
-# ---- the sandbox ------------------------------------------------------------------------------------------------------
+# ---- the sandbox ---------------------------------------------------------------------------------------------------
 
 def write(path, text, executable=False):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,8 +80,8 @@ def write_static_program(path):
     code = bytes.fromhex(code)
     start = 64 + 56
     base = 0x400000
-    head = struct.pack('<4s5B7xHHIQQQIHHHHHH', b'\x7fELF', 2, 1, 1, 0, 0, 2, machine, 1, base + start, 64, 0, 0, 64, 56, 1,
-                       0, 0, 0)
+    head = struct.pack('<4s5B7xHHIQQQIHHHHHH', b'\x7fELF', 2, 1, 1, 0, 0, 2, machine, 1, base + start, 64, 0, 0, 64, 56,
+                       1, 0, 0, 0)
     segment = struct.pack('<IIQQQQQQ', 1, 5, 0, base, base, start + len(code), start + len(code), 0x10000)
     path.write_bytes(head + segment + code)
     path.chmod(0o755)
@@ -137,11 +137,11 @@ class Sandbox:
         text = text.replace(LIBRARY, '/usr/local/lib/libsndtimeo.so').replace('%s/bin/' % self.top, '/usr/bin/')
         return text.replace(str(self.top), '')
 
-    def run(self, command, seconds=LIMIT_SECONDS, **more):
+    def run(self, command, seconds=LIMIT_SECONDS):
         """Returns (exit status, all output); whatever it started is gone by then."""
         with tempfile.TemporaryFile() as output:
-            child = subprocess.Popen(command, cwd=self.top, env=self.environment, stdin=subprocess.DEVNULL, stdout=output,
-                                     stderr=subprocess.STDOUT, start_new_session=True, **more)
+            child = subprocess.Popen(command, cwd=self.top, env=self.environment, stdin=subprocess.DEVNULL,
+                                     stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
             try:
                 status = child.wait(seconds)
             except subprocess.TimeoutExpired:
@@ -155,7 +155,7 @@ class Sandbox:
             return status, output.read().decode(errors='replace')
 
 
-# ---- trying a block ---------------------------------------------------------------------------------------------------
+# ---- trying a block ------------------------------------------------------------------------------------------------
 
 def shape(line):
     """A line of output without what differs from one run to the next."""
@@ -264,7 +264,7 @@ def try_block(block, files):
             peer.close()
 
 
-# ---- what is listed ---------------------------------------------------------------------------------------------------
+# ---- what is listed ------------------------------------------------------------------------------------------------
 
 def read(name):
     return (SOURCE / name).read_text()
@@ -347,9 +347,10 @@ def check_json():
     page = page[page.index('.Ss JSON'):page.index('.Ss Reasons')]
     rows = [[cell.strip() for cell in re.split(r'\bTa\b', line[len('.It '):])] for line in page.splitlines()
             if line.startswith('.It ') and 'Sy' not in line]
-    keys = set(re.findall(r'\b(?:json_(?:string|number|bool|null)|add_json_\w+)\([^"()]*(?:->text|\.text|line|t), "(\w+)"',
-                          source))
-    events = set(re.findall(r'begin_json\(&\w+, "(\w+)"', source)) | set(re.findall(r', "(\w+_timeout)", &peer', source))
+    calls = r'\b(?:json_(?:string|number|bool|null)|add_json_\w+)'
+    keys = set(re.findall(calls + r'\([^"()]*(?:->text|\.text|line|t), "(\w+)"', source))
+    events = set(re.findall(r'begin_json\(&\w+, "(\w+)"', source))
+    events |= set(re.findall(r', "(\w+_timeout)", &peer', source))
     assert len(keys) > 20 and len(events) == 7, (keys, events)
     common = set(re.findall(r'^\.Cm (\w+)$', page, re.M))
     return compare(keys, {row[1] for row in rows} | common) + compare(events, {row[0] for row in rows if row[0]})
@@ -372,7 +373,7 @@ def check_manual_pages():
     return '\n'.join(line for line in found.splitlines() if 'referenced manual not found' not in line)
 
 
-# ---- completions -------------------------------------------------------------------------------------------------------
+# ---- completions ---------------------------------------------------------------------------------------------------
 
 # Words before the cursor, as readline cuts them; what must be offered, and what must not.
 COMPLETED = [
@@ -400,10 +401,11 @@ COMPLETED = [
 
 
 def complete_in_bash(words):
-    script = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; '
-              '_sndtimeo; printf "%s\\n" "${COMPREPLY[@]}"')
-    done = subprocess.run(['bash', '--norc', '-c', script, 'bash', str(SOURCE / 'completions/sndtimeo.bash'), 'sndtimeo',
-                           *words], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+    script = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; '
+              'COMP_POINT=${#COMP_LINE}; _sndtimeo; printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(['bash', '--norc', '-c', script, 'bash', str(SOURCE / 'completions/sndtimeo.bash'),
+                           'sndtimeo', *words],
+                          capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
     return {line.rstrip(' ') for line in done.stdout.splitlines()}, done.stderr
 
 
@@ -441,7 +443,7 @@ CHECKS = [
 ]
 
 
-# ---- all of it ---------------------------------------------------------------------------------------------------------
+# ---- all of it -----------------------------------------------------------------------------------------------------
 
 def tell(number, name, problem):
     if isinstance(problem, Skip):
