@@ -25,23 +25,36 @@ static struct {
 	bool known;
 } standard_error;
 
+/** Whether standard error is a connection to whom the program serves: inetd hands a socket over as all three. A journal
+ * (systemd) has a unix socket there, and something else as standard input. */
+static bool is_a_peers(const struct stat *error)
+{
+	struct stat input;
+	int domain;
+	socklen_t size = sizeof domain;
+	if (!S_ISSOCK(error->st_mode))
+		return false;
+	return libc.getsockopt(STDERR_FILENO, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX ||
+	       fstat(STDIN_FILENO, &input) < 0 || (input.st_dev == error->st_dev && input.st_ino == error->st_ino);
+}
+
 void log_start(void)
 {
 	struct stat file;
 	/* A program that was begun without one gives its number to a file of its own. */
-	if (fstat(STDERR_FILENO, &file) < 0)
+	if (fstat(STDERR_FILENO, &file) < 0 || is_a_peers(&file))
 		return;
 	standard_error.device = file.st_dev;
 	standard_error.number = file.st_ino;
 	standard_error.known = true;
 }
 
-/** Whether descriptor 2 is what it was at the start, is no socket, and has room. */
+/** Whether descriptor 2 is what it was at the start, and has room. */
 static bool is_standard_error(void)
 {
 	struct stat file;
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
-	return standard_error.known && fstat(STDERR_FILENO, &file) == 0 && !S_ISSOCK(file.st_mode) &&
+	return standard_error.known && fstat(STDERR_FILENO, &file) == 0 &&
 	       file.st_dev == standard_error.device && file.st_ino == standard_error.number &&
 	       libc.poll(&room, 1, 0) == 1 && room.revents == POLLOUT;
 }

@@ -17,7 +17,7 @@ void log_start(void);
  * Write one line, without its newline, to where the settings say, in one write(2).
  *
  * What cannot be written at once is lost. Standard error is written to only while it is the file that the program was
- * begun with, and no socket: else a peer, or a file of the program's own, would get the line. Async-signal-safe; never
+ * begun with, and that is no connection to a peer: else the peer, or a file of the program's own, would get the line. Async-signal-safe; never
  * waits, raises no signal, is no point of cancellation, leaves errno alone and no descriptor open.
  */
 void log_line(const struct text *line);

@@ -683,6 +683,20 @@ const struct limits *rules_find(const struct rules *rules, const struct destinat
 	return NULL;
 }
 
+size_t rules_idle_rate(const struct rules *rules, bool *counts)
+{
+	size_t idle = 0;
+	*counts = false;
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct limits *limits = &limits_of(rules)[i];
+		if (limits->min_rate && limits->send_ms)
+			*counts = true;
+		else if (limits->min_rate && !idle && (rules->all[i].named & 1u << LIMIT_MIN_RATE))
+			idle = i + 1;
+	}
+	return idle;
+}
+
 bool rules_limit(const struct rules *rules)
 {
 	for (size_t i = 0; i < rules->count; i++)

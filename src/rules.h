@@ -61,6 +61,10 @@ void rules_complete(struct rules *rules, const struct limits *otherwise);
  */
 const struct limits *rules_find(const struct rules *rules, const struct destination *destination, size_t *number);
 
+/** Once they are complete: the first rule with a least rate and no send timeout, which limits nothing; from 1, 0: none.
+ * @param[out] counts whether any rule has both */
+size_t rules_idle_rate(const struct rules *rules, bool *counts);
+
 /** Whether any rule sets any limit, once they are complete. */
 bool rules_limit(const struct rules *rules);
 

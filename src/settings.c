@@ -237,14 +237,25 @@ static void take_variable(struct settings *settings, const char *variable, size_
 	settings_set(settings, name, name, variable + length + 1, complain, context);
 }
 
+#define IDLE_RATE "it limits nothing without a send timeout ("
+
 /* A rate is counted beyond the send timeout. */
-static void check_rate(struct settings *settings, settings_complain *complain, void *context)
+static void check_rate(const struct settings *settings, settings_complain *complain, void *context)
 {
-	/* A rule may have one. */
-	if (!settings->limits.min_rate || settings->limits.send_ms || settings->rules.count)
-		return;
-	complain(SETTINGS_BAD, SETTINGS_PREFIX "MIN_RATE", "it limits nothing without a send timeout (" SETTINGS_PREFIX "SEND)",
-	         context);
+	char buffer[SHOWN];
+	struct text what;
+	bool counts;
+	const size_t rule = rules_idle_rate(&settings->rules, &counts);
+
+	/* A rule may have the send timeout for it. */
+	if (settings->limits.min_rate && !settings->limits.send_ms && !counts)
+		complain(SETTINGS_BAD, SETTINGS_PREFIX "MIN_RATE", IDLE_RATE SETTINGS_PREFIX "SEND)", context);
+	if (rule) {
+		text_start(&what, buffer, sizeof buffer);
+		text_add(&what, "min_rate of rule ");
+		text_add_number(&what, (int64_t)rule);
+		complain(SETTINGS_BAD, buffer, IDLE_RATE "send=DUR)", context);
+	}
 }
 
 void settings_read(struct settings *settings, char *const *environment, settings_complain *complain, void *context)
@@ -270,8 +281,8 @@ void settings_read(struct settings *settings, char *const *environment, settings
 		if (variables[i])
 			take_variable(settings, variables[i], strcspn(variables[i], "="), complain, context);
 	}
-	check_rate(settings, complain, context);
 	rules_complete(&settings->rules, &settings->limits);
+	check_rate(settings, complain, context);
 }
 
 bool settings_limit(const struct settings *settings)

@@ -286,7 +286,9 @@ struct run *play(const struct setting *setting, const char *format, ...)
 	va_end(arguments);
 	char *control = setting->far_peer ? make_control() : NULL;
 
-	cr_assert(pipe2(results, O_CLOEXEC) == 0 && pipe2(errors, O_CLOEXEC) == 0);
+	cr_assert(pipe2(results, O_CLOEXEC) == 0);
+	cr_assert((setting->socket_errors ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, errors)
+					  : pipe2(errors, O_CLOEXEC)) == 0);
 	int64_t until_ms = now_ms() + (setting->watchdog_ms ? setting->watchdog_ms : WATCHDOG_MS) +
 			   (sanitized() ? SANITIZED_GRACE_MS : 0);
 	pid_t pid = start(setting, script, control, results[1], errors[1]);

@@ -42,6 +42,7 @@ struct setting {
 	const char *policy;     /**< SNDTIMEO_POLICY; NULL: unset */
 	const char *preload;    /**< one more library, behind ours; NULL: none */
 	const char *environment[MOST_VARIABLES + 1];   /**< NAME=VALUE, as it is; ends with NULL */
+	bool socket_errors;     /**< its standard error is a unix socket, as under a journal, and not a pipe */
 	unsigned closed;        /**< standard descriptors that the run is begun without: bit 0, 1 and 2 */
 	int watchdog_ms;        /**< the run is killed after so long; 0: WATCHDOG_MS */
 	const char *far_peer;   /**< words for serve.c: a peer at FAR_ADDRESS and FAR_PORT, a delayed link away; NULL: none */

@@ -202,6 +202,18 @@ Test(log, no_systems, .timeout = 20)
 
 /* ---- standard error ---------------------------------------------------------------------------------------------------- */
 
+/* A service's standard error is a socket of the journal. */
+Test(log, a_standard_error_that_is_a_journals, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS, .socket_errors = true }, STALL, peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	cr_assert(strstr(run->errors, " timed out after 0.4 s: "), "%s", run->errors);
+	peer_finish(peer, 0);
+}
+
 /* A program puts a file, a pipe or a socket of its own in place of its standard error: nothing is written there. */
 static const struct {
 	const char *replaced, *look;

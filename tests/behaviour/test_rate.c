@@ -102,6 +102,18 @@ ROW_TEST(rate, a_chatty_connection_is_not_judged_by_its_past, 2)
 	cr_assert_str_empty(run->errors);
 }
 
+/* A blocking send that waits for less than a slice of the send timeout would not be seen. */
+Test(rate, sees_every_blocking_send_that_waits, .timeout = 20)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ 0 });
+	struct run *run = play(&(struct setting){ .send_ms = 60000, .environment = { "SNDTIMEO_MIN_RATE=1K" } },
+			       "sock tcp4; connect %u; rawopt sndtimeo", peer_port(peer));
+
+	expect_clean(run);
+	expect_within(run, "rawopt.value", 27, 30);
+	peer_finish(peer, 0);
+}
+
 /* Without a send timeout there is nothing that it could be counted beyond. */
 Test(rate, alone_it_limits_nothing_and_says_so, .timeout = 20)
 {

@@ -192,7 +192,7 @@ Test(rules, a_unix_socket_that_is_read_slowly, .timeout = 20)
 	for (size_t i = 0; i < ROWS_OF(uploads); i++) {
 		struct run *run = play(&(struct setting){ .environment = { UNIX_RULE("sndtimeo-rules-2") } },
 				       "unixserve sndtimeo-rules-2 chunk=60000 pause=60; unix #1 sndtimeo-rules-2; %s; close #1; "
-				       "sleep 300", uploads[i]);
+				       "sleep 1500", uploads[i]);
 
 		expect_clean(run);
 		expect(run, "up.ret", 3000000);

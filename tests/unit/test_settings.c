@@ -473,7 +473,11 @@ Test(settings, rate_without_a_send_timeout)
 		{{"SNDTIMEO_MIN_RATE=off", NULL}, ""},
 		{{"SNDTIMEO_MIN_RATE=0", "SNDTIMEO_SEND=off", NULL}, ""},
 		{{"SNDTIMEO_MIN_RATE=1K", "SNDTIMEO_RULES=10.0.0.0/8 send=3", NULL}, ""},
-		{{"SNDTIMEO_RULES=10.0.0.0/8 off", "SNDTIMEO_MIN_RATE=1K", NULL}, ""},
+		{{"SNDTIMEO_RULES=10.0.0.0/8 off", "SNDTIMEO_MIN_RATE=1K", NULL}, told},
+		{{"SNDTIMEO_RULES=* off;* connect=1 min_rate=1K;* min_rate=2K", "SNDTIMEO_CONNECT=3", NULL},
+	         "sndtimeo: min_rate of rule 2 ignored: it limits nothing without a send timeout (send=DUR)\n"},
+		{{"SNDTIMEO_RULES=* min_rate=1K", "SNDTIMEO_SEND=3", NULL}, ""},
+		{{"SNDTIMEO_RULES=* min_rate=1K send=3", NULL}, ""},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++)
