@@ -239,6 +239,12 @@ static bool follows_room(const struct carried *c)
 	return c->stall.look.is_unix || summary_on;
 }
 
+/** A peer may be too slow and yet make a little room sooner than any wait for it ends. */
+static bool look_is_due(const struct carried *c)
+{
+	return c->stall.limits->min_rate && clock_now_ns() >= c->look_ns;
+}
+
 /** Carry a send through: wait for room, send, until all is accepted, a signal comes, or the connection stalls. The
  * first look, which started the clock, is the caller's. */
 static ssize_t carry_on(struct carried *c)
@@ -264,6 +270,8 @@ static ssize_t carry_on(struct carried *c)
 			result = counted(c, (error == ECONNRESET || error == EPIPE) && socket_ended(c->o->fd) ? ETIMEDOUT : error);
 			break;
 		}
+		if (look_is_due(c) && !look(c, clock_now_ns(), &result))
+			break;
 	}
 	const int error = errno;
 	nudge_no_more();

@@ -67,6 +67,22 @@ ROW_TEST(rate, a_peer_of_twice_the_rate_never_is, ROWS_OF(callers))
 	expect_peer_read(peer_finish(peer, 5000), 2000000);
 }
 
+/* There is a little room again and again, sooner than anybody looks. */
+Test(rate, a_peer_that_takes_crumbs_is_ended, .timeout = 30)
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 4000, .mss_bytes = 500, .chunk_bytes = 300, .pause_ms = 1 });
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS, .environment = { "SNDTIMEO_MIN_RATE=8M" } },
+			       "sock tcp4; setopt sndbuf 2000; connect %u; watch; send send 30000000 @up; send send 10 @late",
+			       peer_port(peer));
+
+	expect_clean(run);
+	need_gaps_below(run, SEND_MS);
+	expect_within(run, "up.ret", 1, 30000000 - 1);
+	expect_within(run, "up.ms", SEND_MS * 9 / 10, 3000);
+	expect(run, "late.errno", ETIMEDOUT);
+	peer_finish(peer, 0);
+}
+
 /* A pause that is shorter than the send timeout is no slowness. */
 Test(rate, a_pause_is_none, .timeout = 30)
 {
