@@ -66,6 +66,7 @@ void connect_under_way(int fd, const struct sockaddr *to, socklen_t length, int6
 	struct memory *m = memory_of(cookie, fd);
 	if (!m)
 		return;
+	limits_known(m, limits);
 	const bool kernel_knows = set_deadline(fd, m, limits->connect_ms, &own_ms, &lower);
 	if (lower)
 		return;

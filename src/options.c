@@ -141,6 +141,38 @@ void arm_for_stdio(int fd)
 	errno = before;
 }
 
+/** Whether @p fd listens, or is a connection that looks as if it was accepted: a service's port is a low one, and whoever
+ * connects gets a high one (ip(7), ip_local_port_range). */
+static bool was_accepted(int fd, const struct destination *peer)
+{
+	int listens = 0;
+	socklen_t size = sizeof listens;
+	if (libc.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
+		return true;
+	return peer->kind != DESTINATION_UNKNOWN && socket_local(fd).port < peer->port;
+}
+
+void adopt(int fd)
+{
+	const int before = errno;
+	const struct destination peer = socket_peer(fd);
+	struct look look;
+	if (was_accepted(fd, &peer))
+		place_listens(fd);
+	const struct limits *limits = limits_for(fd);
+	/* The deadline of a connect that the program before us never learned was through ends here. */
+	if (socket_look(fd, &look) && !look.connecting)
+		socket_arm_unacked(fd, limits);
+	/* inetd's heirs print to their peer. */
+	if (fd <= STDERR_FILENO)
+		arm_for_stdio(fd);
+	else
+		socket_arm(fd, limits);
+	if (settings.verbose && peer.kind != DESTINATION_UNKNOWN)
+		report_armed(fd);
+	errno = before;
+}
+
 void duplicate_noticed(int from, int to)
 {
 	memory_copy_hint(from, to);

@@ -48,7 +48,8 @@ void receive_arm(const struct msghdr *message)
 		for (size_t at = 0; at + sizeof(int) <= c->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
 			int fd;
 			memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
-			socket_arm(fd, limits_for(fd));
+			if (socket_covered(fd))
+				adopt(fd);
 		}
 	}
 	errno = before;

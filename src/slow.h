@@ -103,7 +103,7 @@ void send_arm(int fd, const struct sockaddr *to, socklen_t length);
 /** A receive returned 0 or failed: ETIMEDOUT if there was a verdict; any result: the connection is through. */
 ssize_t receive_slow(int fd, ssize_t result, size_t asked, int before);
 
-/** Arm the sockets that came with a message (SCM_RIGHTS). */
+/** Adopt the sockets that came with a message (SCM_RIGHTS). */
 void receive_arm(const struct msghdr *message);
 
 /* wait.c */
@@ -140,6 +140,9 @@ void listen_noticed(int fd);
 void accept_noticed(int fd);
 /** @p fd will be written to by stdio, or by a program after exec: arm it for writers we do not wrap. */
 void arm_for_stdio(int fd);
+/** The covered socket @p fd came from another program, or from a life before exec: what it left is taken off, what is
+ * ours is put on. */
+void adopt(int fd);
 /** @p to is now the same open file as @p from. */
 void duplicate_noticed(int from, int to);
 

@@ -41,41 +41,6 @@ static void complain(enum settings_fault fault, const char *what, const char *wh
 	report_complaint(buffer);
 }
 
-/** What an exec left on a connected socket: the deadline of a connect that the program before us never learned was
- * through. */
-static void drop_old_deadline(int fd)
-{
-	struct look look;
-	if (socket_look(fd, &look) && !look.connecting)
-		socket_arm_unacked(fd, limits_for(fd));
-}
-
-/** Whether @p fd listens, or is a connection that looks as if it was accepted: a service's port is a low one, and whoever
- * connects gets a high one (ip(7), ip_local_port_range). */
-static bool was_accepted(int fd)
-{
-	int listens = 0;
-	socklen_t size = sizeof listens;
-	if (libc.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
-		return true;
-	const struct destination peer = socket_peer(fd);
-	return peer.kind != DESTINATION_UNKNOWN && socket_local(fd).port < peer.port;
-}
-
-static void arm_one(int fd)
-{
-	if (was_accepted(fd))
-		place_listens(fd);
-	drop_old_deadline(fd);
-	/* inetd's heirs print to their peer. */
-	if (fd <= STDERR_FILENO)
-		arm_for_stdio(fd);
-	else
-		socket_arm(fd, limits_for(fd));
-	if (settings.verbose && socket_peer(fd).kind != DESTINATION_UNKNOWN)
-		report_armed(fd);
-}
-
 static void arm_inherited(void)
 {
 	struct pollfd open[INHERITED_MOST];
@@ -90,7 +55,7 @@ static void arm_inherited(void)
 		return;
 	for (nfds_t i = 0; i < count; i++)
 		if (!(open[i].revents & POLLNVAL) && socket_covered(open[i].fd))
-			arm_one(open[i].fd);
+			adopt(open[i].fd);
 }
 
 /** Where nothing can be told, somebody should hear of it. */
