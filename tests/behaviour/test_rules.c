@@ -167,20 +167,22 @@ ROW_TEST(rules, an_accepted_connection, ROWS_OF(accepted))
 
 /* ---- unix sockets: only where a rule names them -------------------------------------------------------------------- */
 
-#define UNIX_RULE(name) "SNDTIMEO_RULES=unix:@" name " send=600ms connect=500ms"
+/* A name that no other test has: PORT in scripts and rules. */
+#define NAMED(script) with_port(script, (unsigned)getpid())
+#define UNIX_RULE NAMED("SNDTIMEO_RULES=unix:@sndtimeo-PORT send=600ms connect=500ms")
 
 Test(rules, a_unix_socket, .timeout = 20)
 {
-	struct run *run = play(&(struct setting){ .environment = { UNIX_RULE("sndtimeo-rules-1") } },
-			       "unixserve sndtimeo-rules-1 start=9000; unix #1 sndtimeo-rules-1; sendall #1 send 30000000 @up; "
-			       "send #1 send 10 @late; recv #1 recv 10");
+	struct run *run = play(&(struct setting){ .environment = { UNIX_RULE } },
+			       "%s", NAMED("unixserve sndtimeo-PORT start=9000; unix #1 sndtimeo-PORT; "
+					   "sendall #1 send 30000000 @up; send #1 send 10 @late; recv #1 recv 10"));
 
 	expect_clean(run);
 	expect(run, "up.errno", ETIMEDOUT);
 	expect_took(run, "up.ms", SEND_MS);
 	expect(run, "late.errno", ETIMEDOUT);
 	expect(run, "recv.errno", ETIMEDOUT);
-	cr_assert(strstr(run->errors, "send to unix:@sndtimeo-rules-1 timed out after 0.6 s"), "%s", run->errors);
+	cr_assert(strstr(run->errors, NAMED("send to unix:@sndtimeo-PORT timed out after 0.6 s")), "%s", run->errors);
 	cr_assert(strstr(run->errors, "the peer is connected but does not read\n"), "%s", run->errors);
 }
 
@@ -190,9 +192,9 @@ Test(rules, a_unix_socket_that_is_read_slowly, .timeout = 20)
 	static const char *const uploads[] = { "send #1 send 3000000 @up", "nonblock #1 1; sync #1 send 3000000 900 @up" };
 
 	for (size_t i = 0; i < ROWS_OF(uploads); i++) {
-		struct run *run = play(&(struct setting){ .environment = { UNIX_RULE("sndtimeo-rules-2") } },
-				       "unixserve sndtimeo-rules-2 chunk=60000 pause=60; unix #1 sndtimeo-rules-2; %s; close #1; "
-				       "sleep 1500", uploads[i]);
+		struct run *run = play(&(struct setting){ .environment = { UNIX_RULE } },
+				       "%s; %s; close #1; sleep 1500",
+				       NAMED("unixserve sndtimeo-PORT chunk=60000 pause=60; unix #1 sndtimeo-PORT"), uploads[i]);
 
 		expect_clean(run);
 		expect(run, "up.ret", 3000000);
@@ -203,16 +205,16 @@ Test(rules, a_unix_socket_that_is_read_slowly, .timeout = 20)
 
 Test(rules, a_unix_socket_whose_backlog_is_full, .timeout = 20)
 {
-	struct run *run = play(&(struct setting){ .environment = { UNIX_RULE("sndtimeo-rules-3") } },
-			       "unixserve sndtimeo-rules-3 accepts=0 backlog=0; unix #1 sndtimeo-rules-3; "
-			       "unix #2 sndtimeo-rules-3 @waits");
+	struct run *run = play(&(struct setting){ .environment = { UNIX_RULE } },
+			       "%s", NAMED("unixserve sndtimeo-PORT accepts=0 backlog=0; unix #1 sndtimeo-PORT; "
+					   "unix #2 sndtimeo-PORT @waits"));
 
 	expect_clean(run);
 	expect(run, "unix.ret", 0);
 	expect(run, "waits.errno", ETIMEDOUT);
 	expect_took(run, "waits.ms", 500);
-	cr_assert(strstr(run->errors, "connect to unix:@sndtimeo-rules-3 timed out after 0.5 s: nobody accepts"), "%s",
-		  run->errors);
+	cr_assert(strstr(run->errors, NAMED("connect to unix:@sndtimeo-PORT timed out after 0.5 s: nobody accepts")),
+		  "%s", run->errors);
 }
 
 /* Event loops are left alone there: what a unix socket tells is too little for them. */
@@ -221,9 +223,9 @@ Test(rules, a_unix_socket_in_a_loop, .timeout = 20)
 	static const char *const waits[] = { "wait #1 poll in+out 1200", "wait #1 poll out 1200 with=pipe", "wait #1 epoll_wait out 1200" };
 
 	for (size_t i = 0; i < ROWS_OF(waits); i++) {
-		struct run *run = play(&(struct setting){ .environment = { UNIX_RULE("sndtimeo-rules-5") } },
-				       "unixserve sndtimeo-rules-5 start=9000; unix #1 sndtimeo-rules-5; nonblock #1 1; fill #1 send; %s; "
-				       "send #1 send 10 @late", waits[i]);
+		struct run *run = play(&(struct setting){ .environment = { UNIX_RULE } },
+				       "%s; nonblock #1 1; fill #1 send; %s; send #1 send 10 @late",
+				       NAMED("unixserve sndtimeo-PORT start=9000; unix #1 sndtimeo-PORT"), waits[i]);
 
 		expect_clean(run);
 		expect(run, "wait.ret", 0);
@@ -235,9 +237,9 @@ Test(rules, a_unix_socket_in_a_loop, .timeout = 20)
 
 Test(rules, a_unix_socket_that_no_rule_names, .timeout = 20)
 {
-	struct run *run = play(&(struct setting){ .send_ms = 300, .environment = { UNIX_RULE("another") } },
-			       "unixserve sndtimeo-rules-4 start=1200; unix #1 sndtimeo-rules-4; send #1 send 3000000 @up; "
-			       "sock #2 unix; nonblock #2 1; fill #2 send; wait #2 poll out 700; send #2 send 10 @late");
+	struct run *run = play(&(struct setting){ .send_ms = 300, .environment = { "SNDTIMEO_RULES=unix:@another send=600ms connect=500ms" } },
+			       "%s; send #1 send 3000000 @up; sock #2 unix; nonblock #2 1; fill #2 send; wait #2 poll out 700; "
+			       "send #2 send 10 @late", NAMED("unixserve sndtimeo-PORT start=1200; unix #1 sndtimeo-PORT"));
 
 	expect_clean(run);
 	expect(run, "up.ret", 3000000);
