@@ -139,14 +139,20 @@ Test(rules, a_second_life, .timeout = 30)
 	peer_finish(second, 0);
 }
 
-/* An accepted connection goes by the port it was accepted at, not by its peer's. */
+/* An accepted connection goes by the port it was accepted at, not by its peer's: also one that comes from a listener, or
+ * itself, over exec. */
 static const struct {
-	const char *calls, *rules;
+	const char *steps;   /* that lead to a connection in slot 1 */
+	const char *rules;
 	bool limited;
 } accepted[] = {
-	{ "accept", "*:PORT send=600ms", true },
-	{ "accept4", "127.0.0.1:PORT send=600ms; * off", true },
-	{ "accept", "*:PORT off; * send=600ms", false },
+	{ "listen at=PORT; client; accept accept 1", "*:PORT send=600ms", true },
+	{ "listen at=PORT; client; accept accept4 1", "127.0.0.1:PORT send=600ms; * off", true },
+	{ "listen at=PORT; client; accept accept 1", "*:PORT off; * send=600ms", false },
+	{ "listen at=PORT; exec 5; adopt 5 tcp4; client; accept accept 1", "*:PORT send=600ms; * off", true },
+	{ "listen at=PORT; exec 5; adopt 5 tcp4; client; accept accept 1", "*:PORT off; * send=600ms", false },
+	{ "listen at=PORT; client; accept accept 1; fork; exec #1 5; adopt #1 5 tcp4", "*:PORT send=600ms; * off", true },
+	{ "listen at=PORT; client; accept accept 1; fork; exec #1 5; adopt #1 5 tcp4", "*:PORT off; * send=600ms", false },
 };
 
 ROW_TEST(rules, an_accepted_connection, ROWS_OF(accepted))
@@ -157,9 +163,8 @@ ROW_TEST(rules, an_accepted_connection, ROWS_OF(accepted))
 
 	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=%s", with_port(accepted[*number].rules, port));
 	struct run *run = play(&(struct setting){ .environment = { rules } },
-			       "sock tcp4; listen at=%u; client; accept %s 1; nonblock #1 1; fill #1 send settle=1; "
-			       "wait #1 poll in+out 1500; send #1 send 10 @late",
-			       port, accepted[*number].calls);
+			       "sock tcp4; %s; nonblock #1 1; fill #1 send settle=1; wait #1 poll in+out 1500; send #1 send 10 @late",
+			       with_port(accepted[*number].steps, port));
 
 	expect_clean(run);
 	expect(run, "late.errno", accepted[*number].limited ? ETIMEDOUT : EAGAIN);
