@@ -175,7 +175,8 @@ void report_active(void)
 		end_json(&line);
 		return;
 	}
-	begin_text(&line, "active (" PACKAGE_STRING "): ");
+	begin_text(&line, settings_limit(&settings) ? "active (" : "not active (");
+	text_add(&line.text, PACKAGE_STRING "): ");
 	add_settings(&line.text);
 	log_line(&line.text);
 }

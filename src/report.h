@@ -20,7 +20,7 @@ void report_start(void);
 /** What is wrong with a setting, to standard error. */
 void report_complaint(const char *said);
 
-/** The library is active under its settings (verbose). */
+/** The library is active under its settings, or has nothing to limit (verbose). */
 void report_active(void);
 
 /** @p fd is connected, accepted or inherited, and limited from now on (verbose). */

@@ -82,7 +82,6 @@ static void start_modules(void)
 	socket_hands_off = settings.dry_run;
 	clock_start();
 	memory_start();
-	report_start();
 	if (settings.dry_run)
 		memory_hint_all();
 	if (settings.summary) {
@@ -109,11 +108,12 @@ void start(void)
 		return;
 	log_start();
 	settings_read(&settings, environ, complain, NULL);
+	report_start();
+	if (settings.verbose)
+		report_active();
 	if (!settings_limit(&settings))
 		return;
 	start_modules();
-	if (settings.verbose)
-		report_active();
 	active = true;
 	arm_inherited();
 }

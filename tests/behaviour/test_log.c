@@ -298,6 +298,17 @@ Test(log, verbose, .timeout = 20)
 	peer_finish(peer, 0);
 }
 
+/* Who asks to be told is told that there is nothing. */
+Test(log, verbose_without_a_limit, .timeout = 20)
+{
+	struct run *run = play(&(struct setting){ .environment = { "SNDTIMEO_VERBOSE=1", "SNDTIMEO_SEND=off" } },
+			       "sock tcp4; connect 9; sock #1 unix; send #1 send 10");
+
+	expect_clean(run);
+	cr_assert(strstr(run->errors, ": not active (sndtimeo ") && strstr(run->errors, "): off\n") && count_of(run->errors, "\n") == 1,
+		  "%s", run->errors);
+}
+
 /* A connect that does not wait is told of once, however often the program asks. */
 Test(log, verbose_once, .timeout = 20)
 {
