@@ -507,21 +507,21 @@ EXPORT int dup3(int from, int to, int flags)
 
 /* Ends of the process that run no destructor: the summary is told before. A vfork child tells nothing (finish()). */
 
-EXPORT _Noreturn void _exit(int status)
+EXPORT __attribute__((noreturn)) void _exit(int status)
 {
 	finish();
 	libc._exit(status);
 	__builtin_unreachable();
 }
 
-EXPORT _Noreturn void _Exit(int status)
+EXPORT __attribute__((noreturn)) void _Exit(int status)
 {
 	finish();
 	libc._Exit(status);
 	__builtin_unreachable();
 }
 
-EXPORT _Noreturn void quick_exit(int status)
+EXPORT __attribute__((noreturn)) void quick_exit(int status)
 {
 	finish();
 	libc.quick_exit(status);

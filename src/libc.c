@@ -32,7 +32,7 @@
 	}
 
 #define EARLY_END(name)                                                                                            \
-	static _Noreturn void early_##name(int status)                                                             \
+	__attribute__((noreturn)) static void early_##name(int status)                                             \
 	{                                                                                                          \
 		start();                                                                                           \
 		libc.name(status);                                                                                 \

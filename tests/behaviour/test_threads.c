@@ -25,7 +25,7 @@ Test(threads, many_with_a_socket_each, .timeout = 60)
 
 	for (int i = 1; i <= THREADS; i++)
 		length += (size_t)snprintf(script + length, sizeof script - length,
-					   "client #70; accept #70 accept %d; &sendall @s%d #%d send 4000000; ", i, i, i);
+					   "client #70; accept #70 accept %d; &sendall @s%d #%d send 8000000; ", i, i, i);
 	for (int i = 1; i <= THREADS; i++)
 		length += (size_t)snprintf(script + length, sizeof script - length, "join s%d; ", i);
 	struct run *run = play(&limited, "%s", script);

@@ -66,7 +66,8 @@ void step_unixserve(struct step *step)
 	if (bind(reader->listener, (struct sockaddr *)&address, size) ||
 	    syscall(SYS_listen, reader->listener, number_option(step, "backlog", 8)))
 		die("unixserve: %s", strerror(errno));
-	if (number_option(step, "accepts", 1) && pthread_create(&thread, NULL, read_slowly, reader))
+	if (number_option(step, "accepts", 1) &&
+	    (pthread_create(&thread, NULL, read_slowly, reader) || pthread_detach(thread)))
 		die("no thread");
 }
 
