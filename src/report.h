@@ -14,9 +14,6 @@
 
 struct stall;
 
-/** Remember the program's name, once, before any report. */
-void report_start(void);
-
 /** What is wrong with a setting, to standard error. */
 void report_complaint(const char *said);
 
@@ -41,8 +38,5 @@ void report_send(const struct stall *s, int64_t waited_ns, uint64_t accepted, ui
 
 /** The kernel ended a connection because SNDTIMEO_UNACKED, of @p limit_ms, ran out. */
 void report_unacked(int fd, int64_t limit_ms);
-
-/** What was counted, a line for each destination, and what follows from it. */
-void report_summary(void);
 
 #endif

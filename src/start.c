@@ -14,7 +14,9 @@
 
 #include "anchor.h"
 #include "clock.h"
+#include "digest.h"
 #include "libc.h"
+#include "line.h"
 #include "log.h"
 #include "memory.h"
 #include "place.h"
@@ -108,7 +110,7 @@ void start(void)
 		return;
 	log_start();
 	settings_read(&settings, environ, complain, NULL);
-	report_start();
+	line_start();
 	if (settings.verbose)
 		report_active();
 	if (!settings_limit(&settings))
@@ -122,7 +124,7 @@ void finish(void)
 {
 	const int before = errno;
 	if (active && settings.summary && summary_claim())
-		report_summary();
+		digest_tell();
 	errno = before;
 }
 
