@@ -52,16 +52,16 @@ EXPORT int listen(int fd, int backlog)
 	return result;
 }
 
-/** Whether somebody wants to hear of accepted connections; the limits came along by themselves. */
-static inline bool tells_of_accepted(void)
+/** Whether somebody wants to hear of accepted connections; the limits came along by themselves, but for unix sockets. */
+static inline bool looks_at_accepted(void)
 {
-	return unlikely(active && (settings.verbose || settings.summary));
+	return unlikely(active && (settings.verbose || settings.summary || settings.rules.names_unix));
 }
 
 EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
 {
 	const int accepted = libc.accept(fd, peer, length);
-	if (accepted >= 0 && tells_of_accepted())
+	if (accepted >= 0 && looks_at_accepted())
 		accept_noticed(accepted);
 	return accepted;
 }
@@ -69,7 +69,7 @@ EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
 EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
 	const int accepted = libc.accept4(fd, peer, length, flags);
-	if (accepted >= 0 && tells_of_accepted())
+	if (accepted >= 0 && looks_at_accepted())
 		accept_noticed(accepted);
 	return accepted;
 }

@@ -123,6 +123,9 @@ void accept_noticed(int fd)
 	const int before = errno;
 	if (socket_covered(fd)) {
 		const struct place place = place_of(fd);
+		/* The kernel makes a unix socket anew, where TCP's takes after the one that listens. */
+		if (socket_unix_covered && socket_is_unix(fd))
+			socket_arm(fd, limits_for(fd));
 		summary_connected(&place.destination, place.side, -1);
 		if (settings.verbose)
 			report_armed(fd);

@@ -136,7 +136,7 @@ void setsockopt_noticed(int fd, int level, int option);
 void blocking_noticed(int fd, bool nonblocking);
 /** listen(2) succeeded: accept(2) copies what is set now, so every accepted socket is armed by this. */
 void listen_noticed(int fd);
-/** accept(2) gave @p fd, and somebody wants to hear of it. */
+/** accept(2) gave @p fd, and somebody wants to hear of it, or it may be a unix socket. */
 void accept_noticed(int fd);
 /** @p fd will be written to by stdio, or by a program after exec: arm it for writers we do not wrap. */
 void arm_for_stdio(int fd);

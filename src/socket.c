@@ -105,7 +105,8 @@ struct destination socket_local(int fd)
 {
 	union { struct sockaddr any; struct sockaddr_storage room; } local;
 	socklen_t size = sizeof local;
-	return destination_of(getsockname(fd, &local.any, &size) == 0 ? &local.any : NULL, size);
+	const bool known = getsockname(fd, &local.any, &size) == 0;
+	return destination_of(known ? &local.any : NULL, size);
 }
 
 bool socket_nonblocking(int fd)

@@ -959,6 +959,7 @@ static const struct known_step {
 	{ "seccomp", step_seccomp },   { "noproc", step_noproc },
 	{ "title", step_title },
 	{ "unixserve", step_unixserve }, { "unix", step_unix },
+	{ "unixlisten", step_unixlisten },
 	{ "leave", step_leave },       { "fsize", step_fsize },
 };
 

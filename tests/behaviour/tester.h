@@ -149,6 +149,7 @@ void step_noproc(struct step *step);
 
 /* tester_unix.c */
 void step_unixserve(struct step *step);
+void step_unixlisten(struct step *step);
 void step_unix(struct step *step);
 void step_leave(struct step *step);
 

@@ -71,6 +71,19 @@ void step_unixserve(struct step *step)
 		die("no thread");
 }
 
+/* unixlisten NAME: a listener of that name in this slot */
+void step_unixlisten(struct step *step)
+{
+	struct sockaddr_un address;
+	const socklen_t size = named(&address, word(step, 0));
+	struct slot *slot = slot_of(step);
+
+	*slot = (struct slot){ .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), .family = AF_UNIX,
+			       .sent = calloc(1, sizeof *slot->sent) };
+	if (bind(slot->fd, (struct sockaddr *)&address, size) || listen(slot->fd, 8))
+		die("unixlisten: %s", strerror(errno));
+}
+
 /* unix NAME: a socket in this slot, connected to a listener of that name */
 void step_unix(struct step *step)
 {

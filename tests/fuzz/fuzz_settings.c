@@ -290,7 +290,8 @@ static void count_line(enum settings_fault fault, const char *what, const char *
 	check_line(line, sizeof line);
 	/* Shorter than its room: nothing was cut off. */
 	HOLDS(text.length < sizeof line - 1);
-	HOLDS(complaints->foreign || strncmp(line, PREFIX, strlen(PREFIX)) == 0);
+	HOLDS(complaints->foreign || strncmp(line, PREFIX, strlen(PREFIX)) == 0 ||
+	      strncmp(line, "min_rate of rule ", strlen("min_rate of rule ")) == 0);
 	HOLDS(strstr(line, "ignored"));
 	text_start(&text, other, sizeof other);
 	settings_complaint(&text, fault, what, why, false);
@@ -351,6 +352,29 @@ static void set_bare(const char *string, size_t room)
 	free_rules(&settings.rules);
 }
 
+/* What is said of a least rate that has no send timeout: of the one for all, unless a rule makes use of it, and of the
+ * first rule with one of its own. */
+static void expect_rates_told(const struct settings *settings, struct complaints *complaints)
+{
+	bool used = false;
+	size_t first = 0;
+	char what[60];
+
+	for (size_t i = settings->rules.count; i-- > 0;) {
+		const struct limits *limits = &limits_of(&settings->rules)[i];
+
+		used |= limits->min_rate != 0 && limits->send_ms != 0;
+		if (limits->min_rate && !limits->send_ms && (settings->rules.all[i].named & 1u << LIMIT_MIN_RATE))
+			first = i + 1;
+	}
+	if (settings->limits.min_rate && !settings->limits.send_ms && !used)
+		count_line(SETTINGS_BAD, PREFIX "MIN_RATE", "it limits nothing without a send timeout (" PREFIX "SEND)",
+		           complaints);
+	snprintf(what, sizeof what, "min_rate of rule %zu", first);
+	if (first)
+		count_line(SETTINGS_BAD, what, "it limits nothing without a send timeout (send=DUR)", complaints);
+}
+
 /* The whole environment must come to the same as its variables one by one, the rules last. */
 static void set_one_by_one(struct settings *settings, char *const *environment, struct complaints *complaints)
 {
@@ -376,10 +400,8 @@ static void set_one_by_one(struct settings *settings, char *const *environment, 
 	}
 	if (rules)
 		set_one(settings, PREFIX "RULES", rules, complaints);
-	if (settings->limits.min_rate && !settings->limits.send_ms && !settings->rules.count)
-		count_line(SETTINGS_BAD, PREFIX "MIN_RATE", "it limits nothing without a send timeout (" PREFIX "SEND)",
-		           complaints);
 	rules_complete(&settings->rules, &settings->limits);
+	expect_rates_told(settings, complaints);
 }
 
 static void check_environment(char *const *environment, size_t room)
