@@ -374,6 +374,11 @@ bool sanitized(void)
 	return (runtime && *runtime) || getenv("TESTER_UNDER_VALGRIND");
 }
 
+bool coverage_counted(void)
+{
+	return !sanitized() && strcmp(needed("SNDTIMEO_TEST_INSTRUMENTED"), "no") != 0;
+}
+
 static long within(long limit_ms, long least_ms)
 {
 	const long percent = limit_ms / 20;

@@ -79,6 +79,8 @@ char *comparable(const struct run *run);
 
 /** @return whether a sanitizer, or valgrind, watches, which is no time to look at times. */
 bool sanitized(void);
+/** @return whether lines are counted, into files, at the end of each process. */
+bool coverage_counted(void);
 /** Skips the test, by name, under the sanitizer whose runtime has @p runtime in its name. */
 #define not_under(runtime, why)                                                                                    \
 	do {                                                                                                       \

@@ -155,7 +155,8 @@ Test(log, a_file_that_may_not_grow, .timeout = 20)
 {
 	const char *path = path_for("large");
 
-	not_under("tsan", "it takes signals over");
+	if (coverage_counted())
+		cr_skip_test("the program itself writes what it counted, into a file that may not grow");
 	FILE *file = fopen(path, "we");
 
 	cr_assert(file && fputs("0123456789", file) >= 0 && fclose(file) == 0);

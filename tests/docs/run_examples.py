@@ -341,13 +341,13 @@ def check_names_in_rules():
 
 
 def check_json():
-    """Every key and every event of src/report.c is in the manual page's table, and the other way round."""
-    source = read('src/report.c')
+    """Every key and every event that is told is in the manual page's table, and the other way round."""
+    source = read('src/report.c') + read('src/digest.c') + read('src/line.c')
     page = read('docs/libsndtimeo.7')
     page = page[page.index('.Ss JSON'):page.index('.Ss Reasons')]
     rows = [[cell.strip() for cell in re.split(r'\bTa\b', line[len('.It '):])] for line in page.splitlines()
             if line.startswith('.It ') and 'Sy' not in line]
-    calls = r'\b(?:json_(?:string|number|bool|null)|add_json_\w+)'
+    calls = r'\b(?:json_(?:string|number|bool|null)|add_json_\w+|line_json_\w+)'
     keys = set(re.findall(calls + r'\([^"()]*(?:->text|\.text|line|t), "(\w+)"', source))
     events = set(re.findall(r'begin_json\(&\w+, "(\w+)"', source))
     events |= set(re.findall(r', "(\w+_timeout)", &peer', source))
