@@ -318,7 +318,9 @@ Test(options, check_of_no_program)
 	static const char *const names[] = {"no-such-command", "./no-such-command"};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		struct outcome outcome = run(&plain, ARGUMENTS("--check", names[i]));
+		/* A folder in PATH that may not be searched would be what is in the way. */
+		struct outcome outcome = run(&(struct invocation){.environment = ARGUMENTS("PATH=/usr/bin:/bin")},
+		                             ARGUMENTS("--check", names[i]));
 
 		cr_expect_eq(outcome.exit_status, 1);
 		cr_expect(strstr(outcome.out,
