@@ -254,14 +254,29 @@ static void ended(int fd, const struct destination *to, const struct limits *lim
 		report_armed(fd);
 }
 
-static int connect_blocking(int fd, const struct sockaddr *to, socklen_t length, const struct destination *d)
+/** Whom the connect was for that ended with @p error; an address that the kernel could not read is not read here. */
+static struct destination tried(const struct sockaddr *to, socklen_t length, int error)
 {
-	const struct limits *limits = limits_to(d);
+	return destination_of(error == EFAULT ? NULL : to, length);
+}
+
+/** SNDTIMEO_UNACKED of an earlier life is not for the SYN. */
+static void disarm_unacked(int fd, const struct limits *limits)
+{
+	int ms;
+	if (limits->unacked_ms && socket_user_timeout(fd, &ms) && user_timeout_ours(ms))
+		socket_set_user_timeout(fd, 0);
+}
+
+static int connect_blocking(int fd, const struct sockaddr *to, socklen_t length)
+{
+	const struct limits *limits = limits_before(to, length);
 	const struct arming arming = plan(fd, limits);
 	const int64_t begun_ns = begun(fd);
 	const int before = errno;
 	if (arming.during_us >= 0)
 		socket_set_send_timeout(fd, arming.during_us);
+	disarm_unacked(fd, limits);
 	errno = before;
 	int result = libc.connect(fd, to, length);
 	/* EINTR: with handlers that all restart, the kernel would have gone on by itself. */
@@ -270,7 +285,8 @@ static int connect_blocking(int fd, const struct sockaddr *to, socklen_t length,
 	else if (result < 0 && errno == EINTR)
 		connect_under_way(fd, to, length, begun_ns);
 	const int error = result < 0 ? errno : 0;
-	ended(fd, d, limits, clock_now_ns() - begun_ns, error);
+	const struct destination d = tried(to, length, error);
+	ended(fd, &d, limits, clock_now_ns() - begun_ns, error);
 	if (arming.after_us >= 0)
 		socket_set_send_timeout(fd, arming.after_us);
 	errno = result < 0 ? error : before;
@@ -278,9 +294,9 @@ static int connect_blocking(int fd, const struct sockaddr *to, socklen_t length,
 }
 
 /** A unix socket waits only for its owner's backlog, in the kernel: what is left of the deadline is SO_SNDTIMEO. */
-static int connect_unix(int fd, const struct sockaddr *to, socklen_t length, const struct destination *d)
+static int connect_unix(int fd, const struct sockaddr *to, socklen_t length)
 {
-	const struct limits *limits = limits_to(d);
+	const struct limits *limits = limits_before(to, length);
 	const int64_t begun_ns = clock_now_ns(), until_ns = clock_deadline_ns(begun_ns, limits->connect_ms ? limits->connect_ms : -1);
 	const struct arming arming = plan(fd, limits);
 	const bool ours = arming.during_us >= 0 && !socket_hands_off;
@@ -294,11 +310,12 @@ static int connect_unix(int fd, const struct sockaddr *to, socklen_t length, con
 		result = libc.connect(fd, to, length);
 		error = result < 0 ? errno : 0;
 	} while (ours && ((error == EINTR && signals_restart()) || (error == EAGAIN && clock_now_ns() < until_ns)));
+	const struct destination d = tried(to, length, error);
 	if (ours && error == EAGAIN) {
-		report(fd, d, clock_now_ns() - begun_ns, REASON_BACKLOG_FULL);
+		report(fd, &d, clock_now_ns() - begun_ns, REASON_BACKLOG_FULL);
 		error = ETIMEDOUT;
 	}
-	ended(fd, d, limits, clock_now_ns() - begun_ns, error);
+	ended(fd, &d, limits, clock_now_ns() - begun_ns, error);
 	if (ours)
 		socket_set_send_timeout(fd, arming.after_us >= 0 ? arming.after_us : send_timeout_for(limits));
 	errno = result < 0 ? error : before;
@@ -358,12 +375,12 @@ int64_t connect_left_ns(int fd, struct memory *m, int64_t now_ns)
 	return left_ns;
 }
 
-static int connect_nonblocking(int fd, const struct sockaddr *to, socklen_t length, const struct destination *d)
+static int connect_nonblocking(int fd, const struct sockaddr *to, socklen_t length)
 {
 	const int64_t begun_ns = clock_now_ns();
 	const int before = errno;
 	/* A second call tells of the first, whatever address it has, and leaves nothing to ask. */
-	const struct destination old = memory_hinted(fd) ? socket_peer(fd) : *d;
+	const struct destination old = memory_hinted(fd) ? socket_peer(fd) : (struct destination){.kind = DESTINATION_UNKNOWN};
 	errno = before;
 	int result = libc.connect(fd, to, length);
 	int error = errno;
@@ -376,8 +393,10 @@ static int connect_nonblocking(int fd, const struct sockaddr *to, socklen_t leng
 			report_armed(fd);
 	} else if (result == 0 || error == EISCONN)
 		connect_learn(fd);
-	else if (!under_way(error))
-		failed(fd, old.kind == DESTINATION_UNKNOWN ? d : &old, error);
+	else if (!under_way(error)) {
+		const struct destination d = tried(to, length, error);
+		failed(fd, old.kind == DESTINATION_UNKNOWN ? &d : &old, error);
+	}
 	errno = result < 0 ? error : before;
 	return result;
 }
@@ -410,7 +429,6 @@ int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
 		}
 	}
 	const bool nonblocking = socket_nonblocking(fd), is_unix = socket_unix_covered && socket_is_unix(fd);
-	const struct destination d = destination_of(to, length);
 	errno = before;
-	return (nonblocking ? connect_nonblocking : is_unix ? connect_unix : connect_blocking)(fd, to, length, &d);
+	return (nonblocking ? connect_nonblocking : is_unix ? connect_unix : connect_blocking)(fd, to, length);
 }

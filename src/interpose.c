@@ -113,7 +113,7 @@ EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	const int before = errno;
-	if (unlikely(flags & MSG_FASTOPEN) && message)
+	if (unlikely(flags & MSG_FASTOPEN) && active && message)
 		send_arm(fd, message->msg_name, message->msg_namelen);
 	if (special(fd))
 		return send_careful(&(struct outgoing){.how = WITH_SENDMSG, .fd = fd, .flags = flags, .message = message,
@@ -132,7 +132,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	const int before = errno;
-	if (unlikely(flags & MSG_FASTOPEN) && messages && count)
+	if (unlikely(flags & MSG_FASTOPEN) && active && messages && count)
 		send_arm(fd, messages->msg_hdr.msg_name, messages->msg_hdr.msg_namelen);
 	const uint64_t started = clock_stamp();
 	const int sent = libc.sendmmsg(fd, messages, count, flags);

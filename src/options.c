@@ -72,6 +72,7 @@ int getsockopt_limited(int fd, int level, int option, void *value, socklen_t *le
 void setsockopt_noticed(int fd, int level, int option)
 {
 	const int before = errno;
+	struct look look;
 	int64_t us;
 	int ms;
 	const bool send_timeout = level == SOL_SOCKET && option == SO_SNDTIMEO;
@@ -92,7 +93,7 @@ void setsockopt_noticed(int fd, int level, int option)
 			atomic_store(&m->user_timeout_ms, ms);
 			if (limit_ms && (ms == 0 || ms > limit_ms))
 				socket_set_user_timeout(fd, user_timeout_for(limit_ms));
-		} else if (ms == 0)
+		} else if (ms == 0 && socket_look(fd, &look) && !look.connecting && !look.closed)
 			socket_arm_unacked(fd, limits_for(fd));
 	}
 	errno = before;

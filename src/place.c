@@ -62,6 +62,14 @@ const struct limits *limits_to(const struct destination *to)
 	return settings.rules.count ? by_rule(to, &number) : &settings.limits;
 }
 
+const struct limits *limits_before(const struct sockaddr *to, socklen_t length)
+{
+	if (!settings.rules.count)
+		return &settings.limits;
+	const struct destination d = destination_of(to, length);
+	return limits_to(&d);
+}
+
 void limits_known(struct memory *m, const struct limits *limits)
 {
 	if (settings.rules.count)

@@ -40,6 +40,9 @@ void limits_known(struct memory *m, const struct limits *limits);
 /** The limits for what is going to be connected to @p to. */
 const struct limits *limits_to(const struct destination *to);
 
+/** The same for an address that nobody has read yet: without rules it is left for the kernel to find fault with. */
+const struct limits *limits_before(const struct sockaddr *to, socklen_t length);
+
 /** @p fd is going to be connected anew: what was looked up counts no more. */
 void limits_forget(int fd);
 

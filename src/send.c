@@ -521,9 +521,8 @@ ssize_t send_careful(const struct outgoing *o, int before)
 void send_arm(int fd, const struct sockaddr *to, socklen_t length)
 {
 	const int before = errno;
-	const struct destination d = destination_of(to, length);
 	if (active)
-		connect_arm(fd, limits_to(&d));
+		connect_arm(fd, limits_before(to, length));
 	errno = before;
 }
 

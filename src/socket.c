@@ -23,7 +23,7 @@
 #endif
 
 /* enum tcp_state is the kernel's own (include/net/tcp_states.h) and in no header that <linux/tcp.h> goes with. */
-enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOSE_WAIT = 8 };
+enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOSE = 7, STATE_CLOSE_WAIT = 8 };
 
 #define US_PER_MS 1000
 #define US_PER_S INT64_C(1000000)
@@ -187,6 +187,7 @@ bool socket_look(int fd, struct look *look)
 		return look_at_unix(fd, look);
 	*look = (struct look){
 		.connecting = info.tcpi_state == STATE_SYN_SENT || info.tcpi_state == STATE_SYN_RECV,
+		.closed = info.tcpi_state == STATE_CLOSE,
 		.established = info.tcpi_state == STATE_ESTABLISHED || info.tcpi_state == STATE_CLOSE_WAIT,
 		.outstanding = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0,
 		.progress = mix(mix(0, info.tcpi_bytes_acked), info.tcpi_snd_wnd),
@@ -203,7 +204,6 @@ bool socket_look(int fd, struct look *look)
 		.acked = info.tcpi_bytes_acked,
 		.busy_ns = (int64_t)info.tcpi_busy_time * NS_PER_US,
 		.last_heard_ns = least(info.tcpi_last_ack_recv, info.tcpi_last_data_recv) * NS_PER_MS,
-		.sacked = info.tcpi_sacked,
 		.state = info.tcpi_state,
 	};
 	if (protocol(fd) == IPPROTO_MPTCP) {

@@ -63,6 +63,7 @@ int socket_unacknowledged(int fd);
 /** What TCP_INFO, and MPTCP_INFO for an MPTCP socket, say of a connection; SIOCOUTQ for a unix socket. */
 struct look {
 	bool connecting;        /**< SYN-SENT or SYN-RECEIVED */
+	bool closed;            /**< CLOSED: not connected yet, or no more */
 	bool established;       /**< a connection data can be sent on: ESTABLISHED or CLOSE-WAIT */
 	bool outstanding;       /**< bytes handed over and not acknowledged */
 	uint64_t progress;      /**< changes if and only if the peer acknowledged bytes or moved its window */
@@ -79,7 +80,6 @@ struct look {
 	uint64_t acked;         /**< bytes the peer ever acknowledged; 0 over a unix socket */
 	int64_t busy_ns;        /**< time that anything was outstanding, all in all; 0 if unknown */
 	int64_t last_heard_ns;  /**< time since data came in; last_ack_ns, if less */
-	uint32_t sacked;        /**< segments the peer has behind a gap */
 	uint32_t state;         /**< as in include/net/tcp_states.h */
 	bool is_unix;
 };

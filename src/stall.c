@@ -145,9 +145,8 @@ void stall_room(struct stall *s, int64_t now_ns)
 	if (!s->look.established)
 		return;
 	note_pause(s, since_ns(s), now_ns);
-	if (s->look.is_unix || summary_on)
-		atomic_store_explicit(clock_of(s), (uint64_t)(now_ns / NS_PER_MS) << STALL_STAMP_BITS | stamp_of(s),
-		                      memory_order_relaxed);
+	atomic_store_explicit(clock_of(s), (uint64_t)(now_ns / NS_PER_MS) << STALL_STAMP_BITS | stamp_of(s),
+	                      memory_order_relaxed);
 }
 
 void stall_room_at(int fd, int64_t now_ns)

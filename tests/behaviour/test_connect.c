@@ -464,3 +464,14 @@ Test(connects, mptcp, .timeout = 20)
 	expect(run, "getopt.value", ETIMEDOUT);
 	blackhole_finish(hole);
 }
+
+/* What the kernel cannot read is its to refuse. */
+Test(connects, an_address_that_is_nowhere, .timeout = 20)
+{
+	struct run *run = play(&(struct setting){ .connect_ms = 500, .send_ms = 500 },
+			       "sock tcp4; connect 9 bad=1; nonblock 1; connect @nb 9 bad=1");
+
+	expect_clean(run);
+	expect(run, "connect.errno", EFAULT);
+	expect(run, "nb.errno", EFAULT);
+}

@@ -239,6 +239,7 @@ static const struct {
 	{ "sock tcp4; connect PORT; setopt user_timeout 7000; rawopt user_timeout; getopt user_timeout", 7000, 7000 },
 	{ "sock tcp4; connect PORT; setopt user_timeout 7000; setopt user_timeout 0; rawopt user_timeout; getopt user_timeout", 1503, 0 },
 	{ "sock tcp4; listen; client; accept accept 1; rawopt #1 user_timeout; getopt #1 user_timeout", 1503, 0 },
+	{ "sock tcp4; listen; setopt user_timeout 0; client; accept accept 1; rawopt #1 user_timeout; getopt #1 user_timeout", 1503, 0 },
 	{ "sock tcp4; connect PORT; exec 5; adopt 5 tcp4; rawopt user_timeout; getopt user_timeout", 1503, 0 },
 };
 
@@ -256,6 +257,22 @@ ROW_TEST(unacked, is_on_what_is_established, ARMINGS)
 	expect(run, "rawopt.value", arming[n].raw_ms);
 	expect(run, "getopt.value", arming[n].shown_ms);
 	peer_finish(peer, 0);
+}
+
+/* It is for what is established: a SYN may take longer. */
+ROW_TEST(unacked, is_not_for_a_connect, 2)
+{
+	static const char *const befores[] = { "setopt user_timeout 0", "connect PORT; connect @gone unspec" };
+	struct peer *peer = peer_start(&(struct peer_script){ 0 });
+	struct blackhole *hole = blackhole_start(AF_INET);
+	struct run *run = play(&(struct setting){ .connect_ms = 3000, .environment = { UNACKED } },
+			       "sock tcp4; %s; connect @up %u", with_port(befores[*number], peer_port(peer)), blackhole_port(hole));
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_took(run, "up.ms", 3000);
+	peer_finish(peer, 0);
+	blackhole_finish(hole);
 }
 
 /* An outage in mid-upload: the kernel is nudged by the same option, and finds it as it was. */

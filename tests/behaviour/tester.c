@@ -248,7 +248,7 @@ static void map_loopback(struct sockaddr_storage *address)
 	in6->s6_addr[15] = 1;
 }
 
-/* connect [PORT|unspec] [at=ADDRESS] [mapped=1]: to loopback, or an IPv4 address; mapped: to IPv4's loopback, from an
+/* connect [PORT|unspec] [at=ADDRESS] [mapped=1] [bad=1]: to loopback, or an IPv4 address; mapped: to IPv4's loopback, from an
  * IPv6 socket */
 static void step_connect(struct step *step)
 {
@@ -270,7 +270,10 @@ static void step_connect(struct step *step)
 		die("at=%s", elsewhere);
 	if (number_option(step, "mapped", 0))
 		map_loopback(&address);
-	MEASURE(&m, connect(slot->fd, (struct sockaddr *)&address, size));
+	/* bad: an address that is nowhere. */
+	struct sockaddr *to = number_option(step, "bad", 0) ? (struct sockaddr *)8 : (struct sockaddr *)&address;
+
+	MEASURE(&m, connect(slot->fd, to, size));
 	check_errno(&m);
 	report_measured(step, &m);
 }
