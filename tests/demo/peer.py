@@ -9,6 +9,7 @@ import argparse
 import fcntl
 import hashlib
 import json
+import os
 import re
 import signal
 import socket
@@ -17,6 +18,10 @@ import struct
 import sys
 import termios
 import time
+
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'peers'))
+
+from blackhole import fill
 
 # However the demo ends, nothing it started outlives it by much.
 LONGEST_LIFE_SECONDS = 300
@@ -161,20 +166,6 @@ def serve_one(listener, options, report):
         Upload(connection, options.rate, report).serve()
     except OSError as error:
         report.known['broken'] = str(error)
-
-
-def fill(listener):
-    """Connect until the accept queue is full and a connection hangs. From then on the kernel drops every SYN: what a
-    firewall that drops packets looks like, without being root."""
-    taken = []
-    while True:
-        taken.append(socket.socket())
-        taken[-1].settimeout(0.2)
-        try:
-            taken[-1].connect(listener.getsockname())
-        except TimeoutError:
-            taken.pop().close()
-            return taken
 
 
 def parse_options():

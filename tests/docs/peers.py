@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The peers that examples talk to: threads with a socket each, on loopback."""
+import os
 import socket
+import sys
 import threading
 import time
+
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'peers'))
+
+from blackhole import fill
 
 # After how long a late peer begins to read: more than the 2 s that the examples with one wait for.
 LATE_SECONDS = 2.7
@@ -20,20 +26,9 @@ class Peer:
         self.listener.listen(0 if kind == 'silent' else 16)
         self.port = self.listener.getsockname()[1]
         if kind == 'silent':
-            self.fill()
+            self.held = fill(self.listener)
         else:
             threading.Thread(target=self.accept, daemon=True).start()
-
-    def fill(self):
-        """Connect until the accept queue is full: from then on the kernel drops every SYN."""
-        while True:
-            self.held.append(socket.socket())
-            self.held[-1].settimeout(0.2)
-            try:
-                self.held[-1].connect(('127.0.0.1', self.port))
-            except TimeoutError:
-                self.held.pop().close()
-                return
 
     def accept(self):
         while True:

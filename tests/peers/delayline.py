@@ -5,11 +5,12 @@
 usage: delayline.py [--delay S] [--control FILE] CLIENT SERVER     (each a shell command)
        delayline.py --possible                    (says why not and fails, if it cannot work here)
 
-The client is 10.9.0.1, the server 10.9.0.2, the MTU 1500; a packet takes S seconds each way (default 0.05: a round trip
-of 100 ms). Each host is a network namespace whose only link is a tun device, and this program carries the packets:
-nothing leaves the two namespaces. What FILE says while the link is up steers it: "all" loses every packet, "big" the
-client's of more than 500 bytes (a hole in the path's MTU discovery), "ack" the server's, nothing none. The client starts once the server listens; when it ends, the server gets SIGTERM and
-the client's exit status is this program's. Needs root, or a system that lets users make namespaces, and /dev/net/tun.
+The client is 10.9.0.1 and fd09::1, the server 10.9.0.2 and fd09::2, the MTU 1500; a packet takes S seconds each way
+(default 0.05: a round trip of 100 ms). Each host is a network namespace whose only link is a tun device, and this program
+carries the packets: nothing leaves the two namespaces. What FILE says while the link is up steers it: "all" loses every
+packet, "big" the client's of more than 500 bytes (a hole in the path's MTU discovery), "data" the client's that carry any
+data, "ack" the server's, nothing none. The client starts once the server listens; when it ends, the server gets SIGTERM
+and the client's exit status is this program's. Needs root, or a system that lets users make namespaces, and /dev/net/tun.
 """
 import argparse
 import collections
@@ -19,6 +20,7 @@ import fcntl
 import os
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -55,16 +57,25 @@ def become_root_of_a_user_namespace():
             f.write(text)
 
 
-class Host:
-    """A network namespace and the packets that enter and leave it. Making one moves this process into it."""
+def carries_data(packet):
+    """Whether a TCP segment has any payload. Extension headers and fragments do not come up here."""
+    if packet[0] >> 4 == 6:
+        protocol, start, end = packet[6], 40, 40 + int.from_bytes(packet[4:6], 'big')
+    else:
+        protocol, start, end = packet[9], packet[0] % 16 * 4, int.from_bytes(packet[2:4], 'big')
+    return protocol == socket.IPPROTO_TCP and end > start + packet[start + 12] // 16 * 4
 
-    def __init__(self, address):
+
+class Host:
+    """A network namespace and the packets that enter and leave it. Making one moves this thread into it."""
+
+    def __init__(self, address, address6):
         call('unshare', CLONE_NEWNET)
         self.namespace = os.open('/proc/self/ns/net', os.O_RDONLY | os.O_CLOEXEC)
         self.line = os.open('/dev/net/tun', os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.ioctl(self.line, TUNSETIFF, struct.pack('16sH22x', b'line0', IFF_TUN | IFF_NO_PI))
         for command in ('link set lo up', 'address add %s/24 dev line0' % address,
-                        'link set line0 up mtu %d txqueuelen 5000' % MTU):
+                        'address add %s/64 dev line0 nodad' % address6, 'link set line0 up mtu %d txqueuelen 5000' % MTU):
             subprocess.run(['ip'] + command.split(), check=True, capture_output=True)
 
     def enter(self):
@@ -94,12 +105,13 @@ class Host:
 
 
 class Control:
-    """What the control file says, asked often."""
+    """What the control file says, asked often; without one, whatever `mode` is set to."""
 
     def __init__(self, path):
         self.path = path
         self.mode = ''
         self.looked = 0
+        self.first_loss = None   # on the monotonic clock
 
     def loses(self, packet, from_client):
         now = time.monotonic()
@@ -107,8 +119,12 @@ class Control:
             self.looked = now
             with contextlib.suppress(OSError), open(self.path) as f:
                 self.mode = f.read().strip()
-        return (self.mode == 'all' or self.mode == 'big' and from_client and len(packet) > BIG
+        lost = (self.mode == 'all' or self.mode == 'big' and from_client and len(packet) > BIG
+                or self.mode == 'data' and from_client and carries_data(packet)
                 or self.mode == 'ack' and not from_client)
+        if lost and self.first_loss is None:
+            self.first_loss = now
+        return lost
 
 
 class Link:
@@ -155,7 +171,7 @@ def build_hosts():
     try:
         if os.geteuid() != 0:
             become_root_of_a_user_namespace()
-        return Host('10.9.0.1'), Host('10.9.0.2')
+        return Host('10.9.0.1', 'fd09::1'), Host('10.9.0.2', 'fd09::2')
     except OSError as error:
         raise Impossible(str(error)) from error
     except subprocess.CalledProcessError as error:

@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Run one client once in one scene, bare or under sndtimeo, and print what was seen as one line of JSON.
+
+check.py starts it, with everything it has to know as JSON in its first argument.
+"""
+import importlib
+import json
+import os
+import shlex
+import signal
+import ssl
+import string
+import sys
+import time
+
+sys.dont_write_bytecode = True   # the source tree may be read-only, and is not ours to write to
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[1:1] = [os.path.join(HERE, '..'), os.path.join(HERE, '..', '..', 'peers')]
+
+import client as clients
+import network
+from blackhole import fill
+from gate import Gate
+from process import Running
+from scenes import ENDS, IDLE_SECONDS, MB, SCENES
+from sender import Pull
+
+SECONDS_BETWEEN_LOOKS = 0.02
+# Of a bare client that waits for a peer that does nothing, this is enough to see: so many times the limit.
+BARE_PATIENCE = 2.5
+# When buffers have filled and the wait has begun.
+SETTLED_SECONDS = 0.4
+# How long a gate may take to see how connections ended.
+AFTERWARDS_SECONDS = 2
+# A TLS handshake passes before a peer stops reading; what little may come with it makes no difference.
+TLS_OPENING = 2048
+
+
+class Place:
+    """What a server has to know."""
+
+    def __init__(self, job, scene, net):
+        self.folder = job['folder']
+        self.certificate, self.key = job['certificate'], job['key']
+        self.host = net.host
+        self.tls = job['tls']
+        self.talks = scene.talks
+        self.payload = job['payload']
+
+    def server_context(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
+
+def script_of(scene, client, tls, module):
+    """The scene's script, its stop counted from where the protocol's opening ends."""
+    if scene.stops < 0:
+        return scene.script
+    opening = max(int(client.get('Opening', scene.number, module.OPENING)), TLS_OPENING if tls else 0)
+    return scene.script.__class__(**{**vars(scene.script), 'stop_after': opening + scene.stops})
+
+
+class Cell:
+    def __init__(self, job):
+        self.job = job
+        self.scene = SCENES[job['scene']]
+        self.client = clients.read(job['client'])
+        self.net = network.make(self.scene, job['family'])
+        self.module = importlib.import_module('servers.' + self.client.server)
+        self.gate = self.hole = self.server = None
+        self.extra = {}
+        self.port = 0
+        self.began = None      # of the stall
+        self.tries = set()
+
+    def open_ways(self):
+        """Start the server and the gate before it."""
+        job, scene = self.job, self.scene
+        if scene.blackhole:
+            self.hole = self.net.listen(0, backlog=0)
+            self.filling = fill(self.hole)
+            self.port = self.hole.getsockname()[1]
+            if hasattr(self.module, 'environment'):
+                self.extra = self.module.environment(Place(job, scene, self.net))
+            return
+        self.server = self.module.start(Place(job, scene, self.net))
+        script = script_of(scene, self.client, job['tls'], self.module)
+        address = getattr(self.server, 'address', '127.0.0.1')
+        listener = self.net.listen(script.rcvbuf, getattr(self.server, 'must_listen_at', 0))
+        ways = [(listener, (address, self.server.port))]
+        # Where the protocol tells a client of more ports, the gate has the same.
+        ways += [(self.net.listen(script.rcvbuf, port), (address, port)) for port in getattr(self.server, 'more_ports', ())]
+        if hasattr(self.module, 'environment'):
+            self.extra = self.module.environment(Place(job, scene, self.net))
+        self.port = listener.getsockname()[1]
+        if scene.loses and scene.stops < 0:
+            self.net.lose(scene.loses)
+        self.gate = Gate(ways, script, self.when_stopped)
+
+    def when_stopped(self):
+        if self.scene.loses:
+            self.net.lose(self.scene.loses)
+
+    def environment(self):
+        job, host = self.job, self.net.host
+        literal = '[%s]' % host if ':' in host else host
+        return {
+            'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8', 'HOME': job['folder'], 'TMPDIR': job['folder'],
+            'FILE': job['client'], 'FOLDER': job['folder'], 'BUILT': job['built'], 'PAYLOAD': job['payload'],
+            'SIZE': str(self.scene.size), 'HOST': host, 'PORT': str(self.port), 'CA': job['certificate'],
+            'FAMILY': str(job['family']), 'TLS': 'yes' if job['tls'] else '', 'SCENE': str(self.scene.number),
+            'IDLE': str(IDLE_SECONDS) if self.scene.idle and self.client.idles_by_itself else '',
+            'URL': '%s://%s:%d/' % ('https' if job['tls'] else 'http', literal, self.port), **self.extra,
+        }
+
+    def argv(self, environment):
+        argv = [string.Template(word).safe_substitute(environment) for word in shlex.split(self.client.run_line())]
+        return [*self.prefix(), *argv]
+
+    def prefix(self):
+        if not self.job['under']:
+            return []
+        limits = [word for name, value in self.scene.limits.items() for word in ('--' + name, str(value))]
+        return [self.job['launcher'], *limits, '--log', os.path.join(self.job['folder'], 'log'), '--']
+
+    def patience(self):
+        """How long after the stall began the client is given up."""
+        if self.scene.expects != ENDS:
+            return self.scene.patience
+        if not self.job['under']:
+            return BARE_PATIENCE * self.scene.seconds
+        return tries(self.client, self.scene) * (self.scene.seconds + 1) + 4
+
+    def stall(self, running):
+        """When the wait began that has to end by the limit, as far as is known."""
+        if self.scene.blackhole:
+            now = running.connecting(self.port)
+            if now and not self.tries:
+                self.began = time.monotonic()
+            self.tries |= now
+        elif self.scene.stops >= 0:
+            moments = [reader.progress for reader in list(self.gate.readers) if reader.progress is not None]
+            self.began = min(moments, default=None)
+            if self.began is not None and self.scene.loses:
+                self.began = max(self.began, self.net.lost_at or 0)
+        elif self.scene.loses:
+            self.began = self.net.lost_at
+
+    def watch(self, running):
+        """Until the client ends, or has had all the time it gets. Returns the processor time it took to wait."""
+        settled = at_end = None
+        stopped_it = resumed_it = False
+        deadline = running.began + self.scene.patience
+        while not running.over():
+            now = time.monotonic()
+            self.stall(running)
+            if self.began is not None:
+                deadline = self.began + self.patience()
+                if settled is None and now > self.began + SETTLED_SECONDS:
+                    settled = running.cpu()
+                if settled is not None and now < self.began + self.scene.seconds + 1:
+                    at_end = running.cpu()
+            if self.scene.idle and not self.client.idles_by_itself:
+                if not stopped_it and self.gate.readers and self.gate.readers[0].length > self.rest_after():
+                    stopped_it = now
+                    running.signal(signal.SIGSTOP)
+                elif stopped_it and not resumed_it and now > stopped_it + IDLE_SECONDS:
+                    resumed_it = True
+                    running.signal(signal.SIGCONT)
+            if now > deadline:
+                return None
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        return 0 if settled is None or at_end is None else max(0, at_end - settled)
+
+    def rest_after(self):
+        return max(self.module.OPENING, TLS_OPENING if self.job['tls'] else 0)
+
+    def run(self):
+        self.open_ways()
+        environment = self.environment()
+        running = Running(self.argv(environment), environment, self.job['folder'], self.net.enter, False)
+        try:
+            cpu = self.watch(running)
+            ended = running.ended
+            if ended is None:
+                running.end()
+            began = running.began if self.began is None else self.began
+            return {
+                'waits': ended is None, 'status': running.status(), 'cpu': cpu or 0,
+                'seconds': (ended or time.monotonic()) - began, 'whole': (ended or time.monotonic()) - running.began,
+                'stalled': self.began is not None, 'tries': len(self.tries),
+                'output': running.said(), 'log': self.log(), **self.afterwards(),
+            }
+        finally:
+            running.end()
+            if self.server:
+                self.server.stop()
+            self.net.stop()
+
+    def afterwards(self):
+        if not self.gate:
+            return {'connections': [], 'received': []}
+        # Of a dead network nothing more is known at the other end.
+        dead = self.scene.loses != ''
+        connections = self.gate.finish(0.1 if dead else AFTERWARDS_SECONDS)
+        time.sleep(0.1)   # the server's own thread takes the last bytes
+        return {'connections': connections, 'received': [list(one) for one in self.server.received()]}
+
+    def log(self):
+        try:
+            with open(os.path.join(self.job['folder'], 'log'), encoding='utf-8', errors='replace') as f:
+                return f.read()[:4000]
+        except OSError:
+            return ''
+
+
+def tries(client, scene):
+    return int(client.get('Tries', scene.number, '1'))
+
+
+def main():
+    job = json.loads(sys.argv[1])
+    client = clients.read(job['client'])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    kind = Pull if client.is_sender else Cell
+    try:
+        seen = kind(job).run()
+    except network.delayline.Impossible as reason:
+        seen = {'impossible': str(reason)}
+    print(json.dumps(seen))
+    # Threads that wait for peers, and servers' own, have nothing more to do.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Whether what was seen of a client, bare beside under sndtimeo, is what has to come out."""
+import re
+
+from scenes import ENDS, NO_HALF, SAME
+
+MOST_CPU = 0.2
+# How much earlier than the limit a client may seem to end: when the other end noticed that the stall began.
+EARLY = 0.15
+
+
+def late(limit):
+    return max(0.1 * limit, 1)
+
+
+def judge(client, scene, bare, under):
+    """What is wrong, in words; nothing if the cell holds."""
+    wrong = {ENDS: ends, SAME: same, NO_HALF: no_half}[scene.expects](client, scene, bare, under)
+    return '; '.join(part for part in wrong if part)
+
+
+def ends(client, scene, bare, under):
+    tries = int(client.get('Tries', scene.number, '1'))
+    limit = scene.seconds
+    if not under['stalled']:
+        yield 'no stall was seen, it ended with %s after %.1f s' % (under['status'], under['whole'])
+        return
+    if under['waits']:
+        yield 'still waits after %.1f s' % under['seconds']
+        return
+    if under['seconds'] > tries * (limit + late(limit)):
+        yield 'ended only after %.1f s' % under['seconds']
+    if under['seconds'] < limit - EARLY:
+        yield 'ended after %.1f s already' % under['seconds']
+    yield reports(client, scene, under)
+    if under['cpu'] > tries * MOST_CPU:
+        yield 'took %.2f s of processor time to wait' % under['cpu']
+    if not scene.loses:
+        yield clean_ends(under)
+
+
+def reports(client, scene, seen):
+    """Whether it told of the failure as it does of a timeout."""
+    statuses, _, pattern = client.get('Ends', scene.number, 'any').partition(' ')
+    if statuses != 'any' and str(seen['status']) not in statuses.split(','):
+        return 'exit status %s instead of %s' % (seen['status'], statuses)
+    if not re.search(pattern, seen['output']):
+        return 'does not say %r' % pattern
+    return ''
+
+
+def clean_ends(seen):
+    """A connection that was stopped has to end with a reset, or the server would take half for the whole."""
+    halves = [one for one in seen['connections'] if one['stopped_at'] is not None and one['end'] == 'eof']
+    if halves:
+        return 'the peer saw a clean end after %d bytes' % halves[0]['length']
+    return ''
+
+
+def same(client, scene, bare, under):
+    if bare['waits'] or under['waits']:
+        yield 'not done after %d s (%s)' % (scene.patience, 'bare' if bare['waits'] else 'under')
+        return
+    if bare['status'] != under['status']:
+        yield 'exit status %s, bare %s' % (under['status'], bare['status'])
+    if without_numbers(bare['output']) != without_numbers(under['output']):
+        yield 'says something else than bare'
+    if sorted(bare['received']) != sorted(under['received']):
+        yield 'the peer received %s, of bare %s' % (brief(under), brief(bare))
+    if client.only('Bare', scene.number):
+        return   # it says why nothing comes of it
+    if bare['status']:
+        yield 'bare it failed, too'
+    if not bare['received']:
+        yield 'the peer received nothing, of bare neither'
+
+
+def without_numbers(output):
+    """What programs say of durations, ports and processes is never twice the same."""
+    return re.sub(r'[0-9][0-9.:]*', '#', output)
+
+
+def brief(seen):
+    return ', '.join('%d bytes %.8s' % tuple(one) for one in seen['received']) or 'nothing'
+
+
+def no_half(client, scene, bare, under):
+    if under['waits']:
+        yield 'still waits after %.1f s' % under['seconds']
+    whole = [one for one in bare['received']]
+    if not whole:
+        yield 'bare the peer received nothing'
+    if any(one not in whole for one in under['received']):
+        yield 'the peer took this for an upload: ' + brief(under)
+    elif not under['received']:
+        yield clean_ends(under)
