@@ -43,7 +43,6 @@ class Cell:
     seen: dict = field(default_factory=dict)   # under: what was seen
     skipped: str = ''
     wrong: str = ''
-    retried: bool = False
 
     @property
     def name(self):
@@ -187,8 +186,7 @@ class Run:
             # The machine may have stood still for a moment. A cell that gets worse does so twice.
             first = cell.wrong
             self.play_once(cell)
-            cell.retried = not cell.wrong
-            if cell.retried:
+            if not cell.wrong:
                 print('    (%s: at the first try %s)' % (cell.name, first), flush=True)
 
     def play_once(self, cell):
@@ -257,7 +255,7 @@ def parse():
     parser.add_argument('--load', type=float, default=1, help='more or less at the same time (default 1: for two processors)')
     parser.add_argument('--retries', type=int, default=1, choices=(0, 1), help='whether a cell that fails is tried again')
     parser.add_argument('--document', metavar='FILE', help='write the matrix to this file')
-    parser.add_argument('--results', metavar='FILE', help='keep what was seen, to go on with later')
+    parser.add_argument('--results', metavar='FILE', help='keep what was seen here, and take from it what is not run now')
     parser.add_argument('--keep', action='store_true', help='keep the folders of the runs')
     parser.add_argument('-v', '--verbose', action='store_true')
     parser.add_argument('--packages', action='store_true', help='print the Debian packages that all clients need, and end')
@@ -288,10 +286,32 @@ def main():
         play_all(run, cells, options)
     finally:
         run.finish()
+    results = cells
+    if options.results:
+        results = with_earlier(options.results, every, cells)
     if options.document:
-        write_document(options.document, every, cells, absent)
+        write_document(options.document, every, results, absent)
     print('%d cells in %.0f s' % (len(cells), time.monotonic() - began))
     return summary(cells, absent)
+
+
+def with_earlier(path, every, cells):
+    """The cells, and those of earlier runs that were not run now; all are kept in the file."""
+    known = {}
+    if os.path.exists(path):
+        by_key = {client.key: client for client in every}
+        with open(path, encoding='utf-8') as f:
+            for one in json.load(f):
+                if one['client'] in by_key:
+                    cell = Cell(by_key[one['client']], SCENES[one['scene']], one['family'], one['tls'],
+                                {False: one['bare'], True: one['under']}, one['skipped'], one['wrong'])
+                    known[cell.name] = cell
+    known.update({cell.name: cell for cell in cells})
+    with open(path, 'w', encoding='utf-8') as f:
+        json.dump([{'client': cell.client.key, 'scene': cell.scene.number, 'family': cell.family, 'tls': cell.tls,
+                    'bare': cell.seen.get(False), 'under': cell.seen.get(True), 'skipped': cell.skipped,
+                    'wrong': cell.wrong} for cell in known.values()], f)
+    return list(known.values())
 
 
 def play_all(run, cells, options):

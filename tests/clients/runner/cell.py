@@ -4,6 +4,7 @@
 
 check.py starts it, with everything it has to know as JSON in its first argument.
 """
+import ctypes
 import importlib
 import json
 import os
@@ -23,9 +24,10 @@ import network
 from blackhole import fill
 from gate import Gate
 from process import Running
-from scenes import ENDS, IDLE_SECONDS, MB, SCENES
+from scenes import ENDS, IDLE_SECONDS, SCENES
 from sender import Pull
 
+PR_SET_PDEATHSIG = 1
 SECONDS_BETWEEN_LOOKS = 0.02
 # Of a bare client that waits for a peer that does nothing, this is enough to see: so many times the limit.
 BARE_PATIENCE = 2.5
@@ -180,7 +182,7 @@ class Cell:
     def run(self):
         self.open_ways()
         environment = self.environment()
-        running = Running(self.argv(environment), environment, self.job['folder'], self.net.enter, False)
+        running = Running(self.argv(environment), environment, self.job['folder'], self.net.enter)
         try:
             cpu = self.watch(running)
             ended = running.ended
@@ -220,10 +222,16 @@ def tries(client, scene):
     return int(client.get('Tries', scene.number, '1'))
 
 
+def end_with_parent():
+    """prctl(2): SIGTERM when whoever started us ends, so that neither we nor what we started goes on."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def main():
+    end_with_parent()
     job = json.loads(sys.argv[1])
     client = clients.read(job['client'])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     kind = Pull if client.is_sender else Cell
     try:
         seen = kind(job).run()

@@ -85,8 +85,11 @@ def brief(seen):
 
 
 def no_half(client, scene, bare, under):
+    tries = int(client.get('Tries', scene.number, '1'))
     if under['waits']:
         yield 'still waits after %.1f s' % under['seconds']
+    elif under['seconds'] > tries * (scene.seconds + late(scene.seconds)):
+        yield 'ended only after %.1f s' % under['seconds']
     whole = [one for one in bare['received']]
     if not whole:
         yield 'bare the peer received nothing'

@@ -11,7 +11,7 @@ TICKS = os.sysconf('SC_CLK_TCK')
 
 
 class Running:
-    def __init__(self, argv, environment, folder, enter, keep_stdin):
+    def __init__(self, argv, environment, folder, enter):
         self.output = open(os.path.join(folder, 'output'), 'wb+')
         self.began = time.monotonic()
         self.process = subprocess.Popen(argv, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=self.output,
