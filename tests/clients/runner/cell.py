@@ -76,6 +76,7 @@ class Cell:
         self.port = 0
         self.began = None      # of the stall
         self.tries = set()
+        self.looked = None     # when it was last seen not to connect yet
 
     def open_ways(self):
         """Start the server and the gate before it."""
@@ -138,10 +139,12 @@ class Cell:
     def stall(self, running):
         """When the wait began that has to end by the limit, as far as is known."""
         if self.scene.blackhole:
-            now = running.connecting(self.port)
-            if now and not self.tries:
-                self.began = time.monotonic()
-            self.tries |= now
+            now = time.monotonic()
+            connecting = running.connecting(self.port)
+            if connecting and not self.tries:
+                self.began = self.looked or running.began
+            self.tries |= connecting
+            self.looked = now
         elif self.scene.stops >= 0:
             moments = [reader.progress for reader in list(self.gate.readers) if reader.progress is not None]
             self.began = min(moments, default=None)

@@ -3,12 +3,11 @@
 import contextlib
 import hashlib
 import os
-import re
 import shlex
-import signal
 import socket
 import ssl
 import string
+import struct
 import threading
 import time
 
@@ -23,35 +22,43 @@ LISTEN, TIME_WAIT = '0A', '06'
 START_SECONDS = 20
 BARE_PATIENCE = 2.5
 SETTLED_SECONDS = 0.4
+# What a handshake, or an answer to the next client, may take.
+ANSWER_SECONDS = 10
+# What a server may take to tell its log of an end.
+TELL_SECONDS = 0.3
+# Where the server has a network for itself any port is free.
+OWN_PORT = 8080
 
 
 class Pull:
-    """What cell.Cell is to clients."""
+    """What cell.Cell is to clients. What it got counts as the upload, what the server serves next as its status."""
 
     def __init__(self, job):
         self.job = job
         self.scene = SCENES[job['scene']]
         self.client = clients.read(job['client'])
         self.net = network.make(self.scene, job['family'])
+        self.host = self.net.near_host() if self.scene.delay else self.net.host
+        self.port = OWN_PORT if self.scene.delay else self.free_port()
         self.resume = threading.Event()
         self.body = b''
 
-    def environment(self, port):
+    def free_port(self):
+        with contextlib.closing(self.net.listen(0)) as listener:
+            return listener.getsockname()[1]
+
+    def environment(self):
         job = self.job
-        host = self.net.near_host() if self.scene.delay else self.net.host
         return {
             'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8', 'HOME': job['folder'], 'TMPDIR': job['folder'],
             'FILE': job['client'], 'FOLDER': job['folder'], 'BUILT': job['built'], 'PAYLOAD': job['payload'],
-            'HOST': host, 'PORT': str(port), 'CERTIFICATE': job['certificate'], 'KEY': job['key'],
-            'LITERAL': '[%s]' % host if ':' in host else host, 'TLS': 'yes' if job['tls'] else '',
+            'HOST': self.host, 'LITERAL': '[%s]' % self.host if ':' in self.host else self.host, 'PORT': str(self.port),
+            'CERTIFICATE': job['certificate'], 'KEY': job['key'], 'TLS': 'yes' if job['tls'] else '',
         }
 
-    def free_port(self):
-        """A port that is free now. Between two hosts any is."""
-        if self.scene.delay:
-            return 8080
-        with contextlib.closing(network.listen(self.net.host, 0, 0, 1)) as listener:
-            return listener.getsockname()[1]
+    def argv(self, environment):
+        argv = [string.Template(word).safe_substitute(environment) for word in shlex.split(self.client.run_line())]
+        return [*self.prefix(), *argv]
 
     def prefix(self):
         if not self.job['under']:
@@ -59,82 +66,68 @@ class Pull:
         limits = [word for name, value in self.scene.limits.items() for word in ('--' + name, str(value))]
         return [self.job['launcher'], *limits, '--log', os.path.join(self.job['folder'], 'log'), '--']
 
+    def start(self):
+        """The server, once it listens."""
+        with open(os.path.join(self.job['folder'], 'small'), 'w', encoding='ascii') as f:
+            f.write('hello\n')
+        environment = self.environment()
+        running = Running(self.argv(environment), environment, self.job['folder'], self.net.enter)
+        deadline = running.began + START_SECONDS
+        here = in_proc(self.host, self.port)
+        while not any(local == here and state == LISTEN for local, _, state in running.sockets()):
+            if running.over() or time.monotonic() > deadline:
+                running.end()
+                raise RuntimeError('the server does not listen: ' + running.said())
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        return running
+
     def connect(self, rcvbuf=0):
         connection = self.net.connect(self.port, rcvbuf)
         if self.job['tls']:
             context = ssl.create_default_context(cafile=self.job['certificate'])
-            context.check_hostname = False
-            connection = context.wrap_socket(connection)
+            connection.settimeout(ANSWER_SECONDS)
+            connection = context.wrap_socket(connection, server_hostname='localhost', suppress_ragged_eofs=False)
+            connection.settimeout(None)
         return connection
-
-    def wait_until_listening(self, running):
-        deadline = time.monotonic() + START_SECONDS
-        ending = ':%04X' % self.port
-        while not any(local.endswith(ending) and state == LISTEN for local, _, state in running.sockets()):
-            if running.over() or time.monotonic() > deadline:
-                raise RuntimeError('the server does not listen: ' + running.said())
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-
-    def request(self, connection, name, last):
-        connection.sendall(b'GET /%s HTTP/1.1\r\nHost: here\r\n%s\r\n'
-                           % (name, b'Connection: close\r\n' if last else b''))
-
-    def small(self, connection, last):
-        """Ask for the small file and wait for it."""
-        self.request(connection, b'small', last)
-        data = b''
-        while b'hello\n' not in data:
-            piece = connection.recv(65536)
-            if not piece:
-                raise ConnectionError('no small file')
-            data += piece
-        return data
-
-    def pull(self, reader):
-        """Everything that comes, until it ends."""
-        data = bytearray()
-        for piece in reader.pieces():
-            data += piece
-        self.body = bytes(data).partition(b'\r\n\r\n')[2]
 
     def run(self):
         scene = self.scene
-        self.port = self.free_port()
-        environment = self.environment(self.port)
-        with open(os.path.join(self.job['folder'], 'small'), 'w') as f:
-            f.write('hello\n')
-        argv = [string.Template(word).safe_substitute(environment) for word in shlex.split(self.client.run_line())]
-        running = Running([*self.prefix(), *argv], environment, self.job['folder'], self.net.enter, False)
+        running = self.start()
         try:
-            self.wait_until_listening(running)
             connection = self.connect(scene.script.rcvbuf)
-            local = ':%04X' % connection.getsockname()[1]
             if scene.idle:
-                self.small(connection, False)
+                small(connection)
                 time.sleep(IDLE_SECONDS)
             if scene.loses and scene.stops < 0:
                 self.net.lose(scene.loses)
-            stop = 0 <= scene.stops
-            script = scene.script.__class__(**{**vars(scene.script), 'stop_after': scene.stops if stop else -1})
+            script = scene.script.__class__(**{**vars(scene.script), 'stop_after': scene.stops})
             reader = Reader(connection, script, self.when_stopped, self.resume)
             began = time.monotonic()
-            self.request(connection, b'payload' if not scene.loses == 'data' else b'small', True)
+            # An answer that is never acknowledged leaves the server waiting for the next request.
+            if scene.loses == 'data':
+                ask(connection, b'small')
+            else:
+                ask(connection, b'payload', b'Connection: close\r\n')
             puller = threading.Thread(target=self.pull, args=(reader,), daemon=True)
             puller.start()
-            seen = self.watch(running, reader, puller, local, began)
-            served = self.serves_on(running) if not scene.loses else True
+            seen = self.watch(running, reader, puller, began)
+            if scene.loses:
+                self.net.lose('')
+            served = self.serves_on(running)
+            time.sleep(TELL_SECONDS)
             self.resume.set()
             puller.join(2)
-            if not seen['waits'] and scene.expects == ENDS and not scene.loses and reader.end == 'open':
-                reader.end = 'still open'
             whole = [[len(self.body), hashlib.sha256(self.body).hexdigest()]] if reader.end == 'eof' else []
-            running.signal(signal.SIGTERM)
-            time.sleep(0.3)
             return {**seen, 'status': 0 if served else 1, 'tries': 0, 'output': running.said(), 'log': self.log(),
-                    'whole': seen['seconds'], 'connections': [reader.account()], 'received': whole}
+                    'whole': time.monotonic() - began, 'connections': [reader.account()], 'received': whole}
         finally:
             running.end()
             self.net.stop()
+
+    def pull(self, reader):
+        """Everything that comes, until it ends."""
+        data = b''.join(reader.pieces())
+        self.body = data.partition(b'\r\n\r\n')[2]
 
     def when_stopped(self, _):
         if self.scene.loses:
@@ -144,29 +137,38 @@ class Pull:
             timer.daemon = True
             timer.start()
 
-    def watch(self, running, reader, puller, local, began):
+    def patience(self, stalled):
+        """How long to wait from the stall, or from the request as long as there is none."""
+        if self.scene.expects != ENDS or not stalled:
+            return self.scene.patience
+        return self.scene.seconds + 5 if self.job['under'] else BARE_PATIENCE * self.scene.seconds
+
+    def stall(self, reader):
+        """When the wait began that has to end by the limit, as far as is known."""
+        if self.scene.stops < 0:
+            return self.net.lost_at
+        if self.scene.loses and reader.progress is not None:
+            return max(reader.progress, self.net.lost_at or 0)
+        return reader.progress
+
+    def watch(self, running, reader, puller, began):
         """Until the server's end of the connection is gone or all has come."""
-        scene, settled, at_end, stalled = self.scene, None, None, None
+        settled = at_end = None
+        theirs = in_proc(self.host, self.port)
+        ours = in_proc(*reader.connection.getsockname()[:2])
         while True:
+            stalled = self.stall(reader)
+            over = not puller.is_alive() or not any(
+                (local, remote) == (theirs, ours) and state != TIME_WAIT for local, remote, state in running.sockets())
             now = time.monotonic()
-            if scene.stops >= 0:
-                stalled = reader.progress
-            if scene.loses:
-                stalled = self.net.lost_at
-            start = began if stalled is None else stalled
-            limited = scene.expects == ENDS
-            patience = scene.patience
-            if limited:
-                patience = (scene.seconds + 4 if self.job['under'] else BARE_PATIENCE * scene.seconds) if stalled else 20
-            if settled is None and now > start + SETTLED_SECONDS:
+            seconds = now - (began if stalled is None else stalled)
+            if settled is None and stalled is not None and seconds > SETTLED_SECONDS:
                 settled = running.cpu()
-            if now < start + scene.seconds + 1:
+            if settled is not None and seconds < self.scene.seconds + 1:
                 at_end = running.cpu()
-            gone = not any(remote.endswith(local) and state != TIME_WAIT for _, remote, state in running.sockets())
-            over = gone if limited else not puller.is_alive()
-            if over or now > start + patience:
-                return {'waits': not over, 'seconds': now - start, 'stalled': stalled is not None,
-                        'cpu': max(0, at_end - settled) if settled is not None and at_end is not None else 0}
+            if over or seconds > self.patience(stalled is not None):
+                return {'waits': not over, 'seconds': seconds, 'stalled': stalled is not None,
+                        'cpu': 0 if settled is None or at_end is None else max(0, at_end - settled)}
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def serves_on(self, running):
@@ -174,15 +176,35 @@ class Pull:
         if running.over():
             return False
         try:
-            connection = self.connect()
-            connection.settimeout(5)
-            self.small(connection, True)
-            connection.close()
+            with contextlib.closing(self.connect()) as connection:
+                connection.settimeout(ANSWER_SECONDS)
+                small(connection)
             return True
         except OSError:
             return False
 
     def log(self):
         with contextlib.suppress(OSError), open(os.path.join(self.job['folder'], 'log'), errors='replace') as f:
-            return re.sub(r'\0', '', f.read()[:4000])
+            return f.read()[:4000]
         return ''
+
+
+def in_proc(host, port):
+    """An address as /proc/net/tcp has it: words of the machine's own byte order."""
+    packed = socket.inet_pton(socket.AF_INET6 if ':' in host else socket.AF_INET, host)
+    return ''.join('%08X' % word for word, in struct.iter_unpack('=I', packed)) + ':%04X' % port
+
+
+def ask(connection, name, more=b''):
+    connection.sendall(b'GET /%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n' % (name, more))
+
+
+def small(connection):
+    """Ask for the small file and wait for it."""
+    ask(connection, b'small')
+    data = b''
+    while b'hello\n' not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            raise ConnectionError('no small file')
+        data += piece
