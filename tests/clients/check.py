@@ -6,6 +6,7 @@ Each file in this folder is a client. What it needs and how it ends is said in i
 how to add one. The exit status is 1 if a cell of the matrix does not hold.
 """
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -162,12 +163,16 @@ class Run:
         self.pool.enter(part)
         try:
             job = self.job(cell, under)
-            process = subprocess.Popen([sys.executable, CELL, json.dumps(job)], stdout=subprocess.PIPE,
+            # The distribution's python3, which has the modules of the servers.
+            process = subprocess.Popen(['python3', CELL, json.dumps(job)], stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
             try:
                 out, errors = process.communicate(timeout=cell.scene.patience + OVERTIME)
                 cell.seen[under] = json.loads(out) if out else {'impossible': 'the runner failed: ' + errors[-2000:]}
             except subprocess.TimeoutExpired:
+                process.terminate()   # so that it ends what it started
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(OVERTIME)
                 process.kill()
                 process.wait()
                 cell.seen[under] = {'impossible': 'the runner failed: it did not end'}

@@ -8,10 +8,8 @@ import ctypes
 import importlib
 import json
 import os
-import shlex
 import signal
 import ssl
-import string
 import sys
 import time
 
@@ -23,16 +21,12 @@ import client as clients
 import network
 from blackhole import fill
 from gate import Gate
+from job import BARE_PATIENCE, SECONDS_BETWEEN_LOOKS, Job, Meter
 from process import Running
-from scenes import ENDS, IDLE_SECONDS, SCENES
+from scenes import ENDS, IDLE_SECONDS
 from sender import Pull
 
 PR_SET_PDEATHSIG = 1
-SECONDS_BETWEEN_LOOKS = 0.02
-# Of a bare client that waits for a peer that does nothing, this is enough to see: so many times the limit.
-BARE_PATIENCE = 2.5
-# When buffers have filled and the wait has begun.
-SETTLED_SECONDS = 0.4
 # How long a gate may take to see how connections ended.
 AFTERWARDS_SECONDS = 2
 # A TLS handshake passes before a peer stops reading; what little may come with it makes no difference.
@@ -64,12 +58,9 @@ def script_of(scene, client, tls, module):
     return scene.script.__class__(**{**vars(scene.script), 'stop_after': opening + scene.stops})
 
 
-class Cell:
+class Cell(Job):
     def __init__(self, job):
-        self.job = job
-        self.scene = SCENES[job['scene']]
-        self.client = clients.read(job['client'])
-        self.net = network.make(self.scene, job['family'])
+        super().__init__(job)
         self.module = importlib.import_module('servers.' + self.client.server)
         self.gate = self.hole = self.server = None
         self.extra = {}
@@ -107,26 +98,14 @@ class Cell:
             self.net.lose(self.scene.loses)
 
     def environment(self):
-        job, host = self.job, self.net.host
-        literal = '[%s]' % host if ':' in host else host
+        job = self.job
+        environment = self.common_environment(self.net.host, self.port)
         return {
-            'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8', 'HOME': job['folder'], 'TMPDIR': job['folder'],
-            'FILE': job['client'], 'FOLDER': job['folder'], 'BUILT': job['built'], 'PAYLOAD': job['payload'],
-            'SIZE': str(self.scene.size), 'HOST': host, 'PORT': str(self.port), 'CA': job['certificate'],
-            'FAMILY': str(job['family']), 'TLS': 'yes' if job['tls'] else '', 'SCENE': str(self.scene.number),
+            **environment, 'SIZE': str(self.scene.size), 'CA': job['certificate'],
+            'FAMILY': str(job['family']), 'SCENE': str(self.scene.number),
             'IDLE': str(IDLE_SECONDS) if self.scene.idle and self.client.idles_by_itself else '',
-            'URL': '%s://%s:%d/' % ('https' if job['tls'] else 'http', literal, self.port), **self.extra,
+            'URL': '%s://%s:%d/' % ('https' if job['tls'] else 'http', environment['LITERAL'], self.port), **self.extra,
         }
-
-    def argv(self, environment):
-        argv = [string.Template(word).safe_substitute(environment) for word in shlex.split(self.client.run_line())]
-        return [*self.prefix(), *argv]
-
-    def prefix(self):
-        if not self.job['under']:
-            return []
-        limits = [word for name, value in self.scene.limits.items() for word in ('--' + name, str(value))]
-        return [self.job['launcher'], *limits, '--log', os.path.join(self.job['folder'], 'log'), '--']
 
     def patience(self):
         """How long after the stall began the client is given up."""
@@ -155,7 +134,7 @@ class Cell:
 
     def watch(self, running):
         """Until the client ends, or has had all the time it gets. Returns the processor time it took to wait."""
-        settled = at_end = None
+        meter = Meter(running, self.scene.seconds)
         stopped_it = resumed_it = False
         deadline = running.began + self.scene.patience
         while not running.over():
@@ -163,10 +142,7 @@ class Cell:
             self.stall(running)
             if self.began is not None:
                 deadline = self.began + self.patience()
-                if settled is None and now > self.began + SETTLED_SECONDS:
-                    settled = running.cpu()
-                if settled is not None and now < self.began + self.scene.seconds + 1:
-                    at_end = running.cpu()
+                meter.look(now - self.began)
             if self.scene.idle and not self.client.idles_by_itself:
                 if not stopped_it and self.gate.readers and self.gate.readers[0].length > self.rest_after():
                     stopped_it = now
@@ -177,7 +153,7 @@ class Cell:
             if now > deadline:
                 return None
             time.sleep(SECONDS_BETWEEN_LOOKS)
-        return 0 if settled is None or at_end is None else max(0, at_end - settled)
+        return meter.used()
 
     def rest_after(self):
         return max(self.module.OPENING, TLS_OPENING if self.job['tls'] else 0)
@@ -212,13 +188,6 @@ class Cell:
         connections = self.gate.finish(0.1 if dead else AFTERWARDS_SECONDS)
         time.sleep(0.1)   # the server's own thread takes the last bytes
         return {'connections': connections, 'received': [list(one) for one in self.server.received()]}
-
-    def log(self):
-        try:
-            with open(os.path.join(self.job['folder'], 'log'), encoding='utf-8', errors='replace') as f:
-                return f.read()[:4000]
-        except OSError:
-            return ''
 
 
 def tries(client, scene):

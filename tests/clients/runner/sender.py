@@ -3,25 +3,19 @@
 import contextlib
 import hashlib
 import os
-import shlex
 import socket
 import ssl
-import string
 import struct
 import threading
 import time
 
-import client as clients
-import network
 from gate import Reader
+from job import BARE_PATIENCE, SECONDS_BETWEEN_LOOKS, Job, Meter
 from process import Running
-from scenes import ENDS, IDLE_SECONDS, SCENES
+from scenes import ENDS, IDLE_SECONDS
 
-SECONDS_BETWEEN_LOOKS = 0.02
 LISTEN, TIME_WAIT = '0A', '06'
 START_SECONDS = 20
-BARE_PATIENCE = 2.5
-SETTLED_SECONDS = 0.4
 # What a handshake, or an answer to the next client, may take.
 ANSWER_SECONDS = 10
 # What a server may take to tell its log of an end.
@@ -30,14 +24,11 @@ TELL_SECONDS = 0.3
 OWN_PORT = 8080
 
 
-class Pull:
+class Pull(Job):
     """What cell.Cell is to clients. What it got counts as the upload, what the server serves next as its status."""
 
     def __init__(self, job):
-        self.job = job
-        self.scene = SCENES[job['scene']]
-        self.client = clients.read(job['client'])
-        self.net = network.make(self.scene, job['family'])
+        super().__init__(job)
         self.host = self.net.near_host() if self.scene.delay else self.net.host
         self.port = OWN_PORT if self.scene.delay else self.free_port()
         self.resume = threading.Event()
@@ -48,23 +39,8 @@ class Pull:
             return listener.getsockname()[1]
 
     def environment(self):
-        job = self.job
-        return {
-            'PATH': os.environ['PATH'], 'LANG': 'C.UTF-8', 'HOME': job['folder'], 'TMPDIR': job['folder'],
-            'FILE': job['client'], 'FOLDER': job['folder'], 'BUILT': job['built'], 'PAYLOAD': job['payload'],
-            'HOST': self.host, 'LITERAL': '[%s]' % self.host if ':' in self.host else self.host, 'PORT': str(self.port),
-            'CERTIFICATE': job['certificate'], 'KEY': job['key'], 'TLS': 'yes' if job['tls'] else '',
-        }
-
-    def argv(self, environment):
-        argv = [string.Template(word).safe_substitute(environment) for word in shlex.split(self.client.run_line())]
-        return [*self.prefix(), *argv]
-
-    def prefix(self):
-        if not self.job['under']:
-            return []
-        limits = [word for name, value in self.scene.limits.items() for word in ('--' + name, str(value))]
-        return [self.job['launcher'], *limits, '--log', os.path.join(self.job['folder'], 'log'), '--']
+        return {**self.common_environment(self.host, self.port), 'CERTIFICATE': self.job['certificate'],
+                'KEY': self.job['key']}
 
     def start(self):
         """The server, once it listens."""
@@ -153,7 +129,7 @@ class Pull:
 
     def watch(self, running, reader, puller, began):
         """Until the server's end of the connection is gone or all has come."""
-        settled = at_end = None
+        meter = Meter(running, self.scene.seconds)
         theirs = in_proc(self.host, self.port)
         ours = in_proc(*reader.connection.getsockname()[:2])
         while True:
@@ -162,13 +138,11 @@ class Pull:
                 (local, remote) == (theirs, ours) and state != TIME_WAIT for local, remote, state in running.sockets())
             now = time.monotonic()
             seconds = now - (began if stalled is None else stalled)
-            if settled is None and stalled is not None and seconds > SETTLED_SECONDS:
-                settled = running.cpu()
-            if settled is not None and seconds < self.scene.seconds + 1:
-                at_end = running.cpu()
+            if stalled is not None:
+                meter.look(seconds)
             if over or seconds > self.patience(stalled is not None):
                 return {'waits': not over, 'seconds': seconds, 'stalled': stalled is not None,
-                        'cpu': 0 if settled is None or at_end is None else max(0, at_end - settled)}
+                        'cpu': meter.used()}
             time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def serves_on(self, running):
@@ -182,11 +156,6 @@ class Pull:
             return True
         except OSError:
             return False
-
-    def log(self):
-        with contextlib.suppress(OSError), open(os.path.join(self.job['folder'], 'log'), errors='replace') as f:
-            return f.read()[:4000]
-        return ''
 
 
 def in_proc(host, port):
