@@ -258,8 +258,11 @@ static ssize_t carry_on(struct carried *c)
 		if (sent >= 0) {
 			c->accepted += (size_t)sent;
 			result = (ssize_t)c->accepted;
+			/* There was room until now: the next refusal is no older, even if this process was stopped since the last
+			 * look and the peer acknowledged all it had long ago. */
+			c->stall.looked_ns = clock_now_ns();
 			if (follows_room(c))
-				stall_room(&c->stall, clock_now_ns());
+				stall_room(&c->stall, c->stall.looked_ns);
 			if (over || c->accepted >= c->o->length || (c->total_until_ns != NEVER_NS &&
 			                                            total_passed(c, clock_now_ns(), &result)))
 				break;

@@ -110,6 +110,18 @@ Test(link, outages_again_and_again, .timeout = 60)
 	}
 }
 
+/* All the peer had it acknowledged long ago when the process goes on; the refusal that then comes is new. */
+ROW_TEST(link, process_frozen_for_longer_than_the_limit, ROWS_OF(callers))
+{
+	need_link();
+	struct run *run = play_far("", 50, &callers[*number], "&freeze 3500 after=600", 12000000, AND_ARRIVE);
+
+	expect_clean(run);
+	expect(run, "up.ret", 12000000);
+	expect_within(run, "up.ms", 3500, 75000);
+	cr_assert_str_empty(run->errors);
+}
+
 /* A program's own TCP_USER_TIMEOUT is not touched for that. */
 Test(link, own_user_timeout_in_an_outage, .timeout = 60)
 {

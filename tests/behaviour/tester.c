@@ -806,6 +806,27 @@ static void step_link(struct step *step)
 	nanosleep(&seen, NULL);
 }
 
+/* freeze MS after=MS: this process is stopped and goes on so much later, as by a debugger or in a frozen container. */
+static void step_freeze(struct step *step)
+{
+	const long ms = number_word(step, 0), after_ms = number_option(step, "after", 0);
+	const struct timespec later = { .tv_sec = after_ms / 1000, .tv_nsec = after_ms % 1000 * 1000000L };
+	const struct timespec rest = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&later, NULL);
+	const pid_t frozen = getpid(), waker = fork();
+
+	if (waker < 0)
+		die("fork: %s", strerror(errno));
+	if (waker == 0) {
+		kill(frozen, SIGSTOP);
+		nanosleep(&rest, NULL);
+		kill(frozen, SIGCONT);
+		_exit(0);
+	}
+	waitpid(waker, NULL, 0);
+}
+
 static volatile sig_atomic_t handler_fd;
 static volatile sig_atomic_t handler_written;
 
@@ -956,7 +977,7 @@ static const struct known_step {
 	{ "unixfull", step_unixfull },
 	{ "refusals", step_refusals },
 	{ "fds", step_fds },           { "fork", step_fork },
-	{ "link", step_link },
+	{ "link", step_link },         { "freeze", step_freeze },
 	{ "disarm", step_disarm },     { "pass", step_pass },
 	{ "size", step_size },         { "nofile", step_nofile },
 	{ "seccomp", step_seccomp },   { "noproc", step_noproc },
