@@ -32,6 +32,9 @@ Both halves are the same result, and the peer got the same bytes. The seconds ar
 '''
 
 
+KINDS = (('Cannot', 'Why not'), ('Cures', 'Better than bare'), ('Bare', 'Fails bare, too'), ('Skips', 'Not applicable'))
+
+
 def write_document(path, every, cells, absent):
     """Everything there is to tell of `cells`; clients that are not here are named."""
     with open(path, 'w', encoding='utf-8') as f:
@@ -116,16 +119,14 @@ def half(cell, under):
 def notes(every, cells):
     """What the clients' own files say."""
     here = {cell.client.key for cell in cells}
-    lines = {'Why not': [], 'Not applicable': [], 'Notes': []}
+    lines = {title: [] for _, title in (*KINDS, ('Note', 'Notes'))}
     for client in every:
         if client.key not in here:
             continue
         for number in SCENES:
-            for key, title in ('Cannot', 'Why not'), ('Skips', 'Not applicable'):
+            for key, title in KINDS:
                 if client.only(key, number):
                     lines[title].append('- %s, %d: %s' % (client.name, number, client.only(key, number)))
-            if client.only('Bare', number):
-                lines['Notes'].append('- %s, %d fails bare, too: %s' % (client.name, number, client.only('Bare', number)))
         if 'Note' in client.said:
             lines['Notes'].append('- %s: %s' % (client.name, client.said['Note']))
     return ''.join('\n## %s\n\n%s\n' % (title, '\n'.join(grouped(all_of))) for title, all_of in lines.items() if all_of)

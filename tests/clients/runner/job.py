@@ -50,7 +50,7 @@ class Job:
 
 
 class Meter:
-    """The processor time a program takes to wait, once that has begun, until the limit should have ended it."""
+    """The processor time a program takes to wait, once that has begun, until the limit should end it."""
 
     def __init__(self, running, limit):
         self.running = running
@@ -61,7 +61,7 @@ class Meter:
         """So long after the stall began."""
         if self.first is None and seconds > SETTLED_SECONDS:
             self.first = self.running.cpu()
-        if self.first is not None and seconds < self.limit + 1:
+        if self.first is not None and seconds < self.limit:
             self.last = self.running.cpu()
 
     def used(self):
