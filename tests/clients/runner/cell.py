@@ -23,7 +23,7 @@ from blackhole import fill
 from gate import Gate
 from job import BARE_PATIENCE, SECONDS_BETWEEN_LOOKS, Job, Meter
 from process import Running
-from scenes import ENDS, IDLE_SECONDS
+from scenes import ENDS, IDLE_SECONDS, SAME
 from sender import Pull
 
 PR_SET_PDEATHSIG = 1
@@ -66,6 +66,8 @@ class Cell(Job):
         self.extra = {}
         self.port = 0
         self.began = None      # of the stall
+        self.queue = 0         # bytes the client has handed over and the peer has not taken, when that last grew
+        self.filled = None     # and when that was: a slow client, as over TLS, fills its buffers well after the stall began
         self.tries = set()
         self.looked = None     # when it was last seen not to connect yet
 
@@ -140,6 +142,9 @@ class Cell(Job):
         while not running.over():
             now = time.monotonic()
             self.stall(running)
+            queue = running.unacknowledged(self.port) if self.scene.expects != SAME else 0
+            if queue > self.queue and now < (self.began or now) + self.scene.seconds:
+                self.queue, self.filled = queue, now
             if self.began is not None:
                 deadline = self.began + self.patience()
                 meter.look(now - self.began)
@@ -168,8 +173,10 @@ class Cell(Job):
             if ended is None:
                 running.end()
             began = running.began if self.began is None else self.began
+            filling = max(0, self.filled - began) if self.filled and not self.scene.blackhole else 0
             return {
                 'waits': ended is None, 'status': running.status(), 'cpu': cpu or 0,
+                'filling': filling,
                 'seconds': (ended or time.monotonic()) - began, 'whole': (ended or time.monotonic()) - running.began,
                 'stalled': self.began is not None, 'tries': len(self.tries),
                 'output': running.said(), 'log': self.log(), **self.afterwards(),

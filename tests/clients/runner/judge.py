@@ -28,7 +28,7 @@ def ends(client, scene, bare, under):
     if under['waits']:
         yield 'still waits after %.1f s' % under['seconds']
         return
-    if under['seconds'] > tries * (limit + late(limit)):
+    if under['seconds'] - under.get('filling', 0) > tries * (limit + late(limit)):
         yield 'ended only after %.1f s' % under['seconds']
     # A SYN may be noticed late, so there only what the whole of it took tells anything.
     if under['whole' if scene.blackhole else 'seconds'] < limit - EARLY:
@@ -99,7 +99,7 @@ def no_half(client, scene, bare, under):
     tries = int(client.get('Tries', scene.number, '1'))
     if under['waits']:
         yield 'still waits after %.1f s' % under['seconds']
-    elif under['seconds'] > tries * (scene.seconds + late(scene.seconds)):
+    elif under['seconds'] - under.get('filling', 0) > tries * (scene.seconds + late(scene.seconds)):
         yield 'ended only after %.1f s' % under['seconds']
     whole = bare['received']
     if not whole and not client.only('Bare', scene.number):

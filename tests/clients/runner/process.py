@@ -40,17 +40,23 @@ class Running:
         """Seconds of processor time so far; of processes that have ended, what their parents waited for."""
         return sum(int(ticks) for fields in self.session() for ticks in fields[11:15]) / TICKS
 
-    def sockets(self):
-        """/proc/net/tcp where the process is: (local address, remote address, state)."""
+    def sockets(self, fields=3):
+        """/proc/net/tcp where the process is: (local address, remote address, state, queues)."""
         for name in 'tcp', 'tcp6':
             with contextlib.suppress(OSError), open('/proc/%d/net/%s' % (self.process.pid, name)) as f:
                 for line in list(f)[1:]:
-                    yield line.split()[1:4]
+                    yield line.split()[1:1 + fields]
 
     def connecting(self, port):
         """The sockets of the machine that wait for this port's answer to their SYN."""
         ending = ':%04X' % port
         return {local for local, remote, state in self.sockets() if state == SYN_SENT and remote.endswith(ending)}
+
+    def unacknowledged(self, port):
+        """Bytes in the send queues of connections to this port (tx_queue), from wherever they were sent."""
+        ending = ':%04X' % port
+        return sum(int(queues.partition(':')[0], 16) for _, remote, _, queues in self.sockets(4)
+                   if remote.endswith(ending))
 
     def signal(self, number):
         with contextlib.suppress(ProcessLookupError):

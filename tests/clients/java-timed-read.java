@@ -1,0 +1,44 @@
+// Client: Java Socket after a timed read
+// Package: openjdk-17-jdk-headless
+// Needs: java javac
+// Server: sink
+// Build: javac -d $BUILT $FILE
+// Run: java -Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -cp $BUILT Upload
+// Ends: 1 java.net.SocketException: Connection timed out
+// Ends 1: 1 java.net.ConnectException: Connection timed out
+// Note: a read with a timeout leaves the descriptor non-blocking for good, so it waits in poll() before it writes
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+class Upload {
+    public static void main(String[] args) throws Exception {
+        byte[] data = Files.readAllBytes(Path.of(System.getenv("PAYLOAD")));
+        String idle = System.getenv("IDLE");
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(System.getenv("HOST"), Integer.parseInt(System.getenv("PORT"))), 60000);
+            InputStream in = socket.getInputStream();
+            OutputStream out = socket.getOutputStream();
+            // A look whether the server has something to say. It has not.
+            socket.setSoTimeout(200);
+            try {
+                in.read();
+            } catch (SocketTimeoutException e) {
+                socket.setSoTimeout(0);
+            }
+            int sent = 0;
+            if (!idle.isEmpty()) {
+                sent = 1000;
+                out.write(data, 0, sent);
+                Thread.sleep(Integer.parseInt(idle) * 1000);
+            }
+            out.write(data, sent, data.length - sent);
+            socket.shutdownOutput();
+            in.readAllBytes();
+        }
+    }
+}
