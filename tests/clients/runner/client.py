@@ -69,16 +69,23 @@ class Client:
     def missing(self):
         """The first thing it needs that is not here; nothing if it can run."""
         for need in self.said.get('Needs', '').split():
-            kind, _, what = need.rpartition(':')
-            if kind == 'python3':
-                found = subprocess.run(['python3', '-I', '-c', 'import ' + what], capture_output=True).returncode == 0
-            elif kind == 'perl':
-                found = subprocess.run(['perl', '-M' + what, '-e', '1'], capture_output=True).returncode == 0
-            else:
-                found = shutil.which(what) or os.path.exists(what)
-            if not found:
+            if not is_here(need):
                 return need
         return ''
+
+
+def is_here(need):
+    kind, _, module = need.partition(':')
+    if not module:
+        return shutil.which(need) or os.path.exists(need)
+    if kind == 'php':
+        return module in output('php', '-m').split()
+    test = {'python3': ['python3', '-I', '-c', 'import ' + module], 'perl': ['perl', '-M' + module, '-e', '1']}[kind]
+    return shutil.which(kind) and subprocess.run(test, capture_output=True, check=False).returncode == 0
+
+
+def output(*argv):
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout if shutil.which(argv[0]) else ''
 
 
 def read(path):
