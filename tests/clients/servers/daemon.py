@@ -55,8 +55,8 @@ def keep_quiet(argv, **how):
 
 
 class Daemon:
-    """`argv` is a function of the port, `is_ready` tells (of this) whether clients may come, `ends_by` is the signal that
-    makes it end at once and leave nothing behind."""
+    """`argv` is a function of the port, `is_ready` one of this that tells whether clients may come, and `ends_by` the
+    signal that makes it end at once and leave nothing behind."""
 
     def __init__(self, folder, argv, is_ready, user=None, ends_by=signal.SIGKILL):
         self.said = os.path.join(folder, 'server-said')
