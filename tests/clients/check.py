@@ -291,9 +291,9 @@ def main():
         play_all(run, cells, options)
     finally:
         run.finish()
-    results = cells
-    if options.results:
-        results = with_earlier(options.results, every, cells)
+        results = cells
+        if options.results:
+            results = with_earlier(options.results, every, [cell for cell in cells if cell.seen or cell.skipped])
     if options.document:
         write_document(options.document, every, results, absent)
     print('%d cells in %.0f s' % (len(cells), time.monotonic() - began))

@@ -13,7 +13,9 @@ import ssl
 
 async def upload(data):
     context = ssl.create_default_context(cafile=os.environ['CA']) if os.environ['TLS'] else None
-    reader, writer = await asyncio.open_connection(os.environ['HOST'], int(os.environ['PORT']), ssl=context)
+    # By default it waits 30 s for the last bytes and the peer's end, then drops them.
+    patience = {'ssl_shutdown_timeout': 300} if context else {}
+    reader, writer = await asyncio.open_connection(os.environ['HOST'], int(os.environ['PORT']), ssl=context, **patience)
     if os.environ['IDLE']:
         writer.write(data[:1000])
         await writer.drain()

@@ -1,5 +1,4 @@
 // Client: Rust std, TcpStream
-// Package: rustc
 // Needs: rustc
 // Server: sink
 // Build: rustc -O -o $BUILT/rust-std $FILE

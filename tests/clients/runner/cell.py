@@ -21,9 +21,9 @@ import client as clients
 import network
 from blackhole import fill
 from gate import Gate
-from job import BARE_PATIENCE, SECONDS_BETWEEN_LOOKS, Job, Meter
+from job import BARE_PATIENCE, SECONDS_BETWEEN_LOOKS, Job, Meter, Seldom
 from process import Running
-from scenes import ENDS, IDLE_SECONDS, SAME
+from scenes import ENDS, IDLE_SECONDS
 from sender import Pull
 
 PR_SET_PDEATHSIG = 1
@@ -67,8 +67,10 @@ class Cell(Job):
         self.port = 0
         self.began = None      # of the stall
         self.queue = 0         # bytes the client has handed over and the peer has not taken, when that last grew
-        self.filled = None     # and when that was: a slow client, as over TLS, fills its buffers well after the stall began
+        self.filled = None     # and when that was
+        self.queue_looks = Seldom()
         self.tries = set()
+        self.connect_looks = Seldom(0.05)
         self.looked = None     # when it was last seen not to connect yet
 
     def open_ways(self):
@@ -120,10 +122,13 @@ class Cell(Job):
     def stall(self, running):
         """When the wait began that has to end by the limit, as far as is known."""
         if self.scene.blackhole:
+            if not self.connect_looks.due():
+                return
             now = time.monotonic()
             connecting = running.connecting(self.port)
             if connecting and not self.tries:
                 self.began = self.looked or running.began
+                self.connect_looks = Seldom()
             self.tries |= connecting
             self.looked = now
         elif self.scene.stops >= 0:
@@ -142,10 +147,8 @@ class Cell(Job):
         while not running.over():
             now = time.monotonic()
             self.stall(running)
-            queue = running.unacknowledged(self.port) if self.scene.expects != SAME else 0
-            if queue > self.queue and now < (self.began or now) + self.scene.seconds:
-                self.queue, self.filled = queue, now
             if self.began is not None:
+                self.follow_queue(running, now)
                 deadline = self.began + self.patience()
                 meter.look(now - self.began)
             if self.scene.idle and not self.client.idles_by_itself:
@@ -160,6 +163,14 @@ class Cell(Job):
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return meter.used()
 
+    def follow_queue(self, running, now):
+        """A slow client, as over TLS, fills its buffers well after the stall began, and waits only then."""
+        if self.scene.blackhole or now > self.began + self.scene.seconds or not self.queue_looks.due():
+            return
+        queue = running.unacknowledged(self.port)
+        if queue > self.queue:
+            self.queue, self.filled = queue, now
+
     def rest_after(self):
         return max(self.module.OPENING, TLS_OPENING if self.job['tls'] else 0)
 
@@ -173,7 +184,7 @@ class Cell(Job):
             if ended is None:
                 running.end()
             began = running.began if self.began is None else self.began
-            filling = max(0, self.filled - began) if self.filled and not self.scene.blackhole else 0
+            filling = max(0, self.filled - began) if self.filled else 0
             return {
                 'waits': ended is None, 'status': running.status(), 'cpu': cpu or 0,
                 'filling': filling,

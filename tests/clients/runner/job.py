@@ -4,12 +4,15 @@ import contextlib
 import os
 import shlex
 import string
+import time
 
 import client as clients
 import network
 from scenes import SCENES
 
 SECONDS_BETWEEN_LOOKS = 0.02
+# Looks that read much of /proc take the processor ten milliseconds or more.
+SECONDS_BETWEEN_DEAR_LOOKS = 0.2
 # Of a bare program that waits for a peer that does nothing, this is enough to see: so many times the limit.
 BARE_PATIENCE = 2.5
 # When buffers have filled and the wait has begun.
@@ -49,6 +52,21 @@ class Job:
         return ''
 
 
+class Seldom:
+    """Tells when a look is due that is not to be had often."""
+
+    def __init__(self, seconds=SECONDS_BETWEEN_DEAR_LOOKS):
+        self.seconds = seconds
+        self.last = 0
+
+    def due(self):
+        now = time.monotonic()
+        if now < self.last + self.seconds:
+            return False
+        self.last = now
+        return True
+
+
 class Meter:
     """The processor time a program takes to wait, once that has begun, until the limit should end it."""
 
@@ -56,13 +74,14 @@ class Meter:
         self.running = running
         self.limit = limit
         self.first = self.last = None
+        self.seldom = Seldom()
 
     def look(self, seconds):
         """So long after the stall began."""
-        if self.first is None and seconds > SETTLED_SECONDS:
-            self.first = self.running.cpu()
-        if self.first is not None and seconds < self.limit:
+        if SETTLED_SECONDS < seconds < self.limit and self.seldom.due():
             self.last = self.running.cpu()
+            if self.first is None:
+                self.first = self.last
 
     def used(self):
         return 0 if self.last is None else max(0, self.last - self.first)

@@ -10,9 +10,9 @@ import threading
 import time
 
 from gate import Reader
-from job import BARE_PATIENCE, SECONDS_BETWEEN_LOOKS, Job, Meter
+from job import BARE_PATIENCE, SECONDS_BETWEEN_LOOKS, Job, Meter, Seldom
 from process import Running
-from scenes import ENDS, IDLE_SECONDS
+from scenes import ENDS, IDLE_SECONDS, SAME
 
 LISTEN, TIME_WAIT = '0A', '06'
 START_SECONDS = 20
@@ -130,11 +130,12 @@ class Pull(Job):
     def watch(self, running, reader, puller, began):
         """Until the server's end of the connection is gone or all has come."""
         meter = Meter(running, self.scene.seconds)
+        limited, looks = self.scene.expects != SAME, Seldom(0.1)
         theirs = in_proc(self.host, self.port)
         ours = in_proc(*reader.connection.getsockname()[:2])
         while True:
             stalled = self.stall(reader)
-            over = not puller.is_alive() or not any(
+            over = not puller.is_alive() or limited and looks.due() and not any(
                 (local, remote) == (theirs, ours) and state != TIME_WAIT for local, remote, state in running.sockets())
             now = time.monotonic()
             seconds = now - (began if stalled is None else stalled)
