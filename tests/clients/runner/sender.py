@@ -59,32 +59,30 @@ class Pull(Job):
 
     def connect(self, rcvbuf=0):
         connection = self.net.connect(self.port, rcvbuf)
-        if self.job['tls']:
-            context = ssl.create_default_context(cafile=self.job['certificate'])
-            connection.settimeout(ANSWER_SECONDS)
-            connection = context.wrap_socket(connection, server_hostname='localhost', suppress_ragged_eofs=False)
-            connection.settimeout(None)
-        return connection
+        connection.settimeout(ANSWER_SECONDS)
+        channel = Channel(connection, self.job['certificate'] if self.job['tls'] else None)
+        connection.settimeout(None)
+        return channel
 
     def run(self):
         scene = self.scene
         running = self.start()
         try:
-            connection = self.connect(scene.script.rcvbuf)
+            channel = self.connect(scene.script.rcvbuf)
             if scene.idle:
-                small(connection)
+                channel.small()
                 time.sleep(IDLE_SECONDS)
             if scene.loses and scene.stops < 0:
                 self.net.lose(scene.loses)
             script = scene.script.__class__(**{**vars(scene.script), 'stop_after': scene.stops})
-            reader = Reader(connection, script, self.when_stopped, self.resume)
+            reader = Reader(channel.connection, script, self.when_stopped, self.resume)
             began = time.monotonic()
             # An answer that is never acknowledged leaves the server waiting for the next request.
             if scene.loses == 'data':
-                ask(connection, b'small')
+                channel.ask(b'small')
             else:
-                ask(connection, b'payload', b'Connection: close\r\n')
-            puller = threading.Thread(target=self.pull, args=(reader,), daemon=True)
+                channel.ask(b'payload', b'Connection: close\r\n')
+            puller = threading.Thread(target=self.pull, args=(channel, reader), daemon=True)
             puller.start()
             seen = self.watch(running, reader, puller, began)
             if scene.loses:
@@ -100,9 +98,9 @@ class Pull(Job):
             running.end()
             self.net.stop()
 
-    def pull(self, reader):
+    def pull(self, channel, reader):
         """Everything that comes, until it ends."""
-        data = b''.join(reader.pieces())
+        data = b''.join(channel.plain(piece) for piece in reader.pieces())
         self.body = data.partition(b'\r\n\r\n')[2]
 
     def when_stopped(self, _):
@@ -151,9 +149,10 @@ class Pull(Job):
         if running.over():
             return False
         try:
-            with contextlib.closing(self.connect()) as connection:
-                connection.settimeout(ANSWER_SECONDS)
-                small(connection)
+            channel = self.connect()
+            with contextlib.closing(channel.connection):
+                channel.connection.settimeout(ANSWER_SECONDS)
+                channel.small()
             return True
         except OSError:
             return False
@@ -165,16 +164,58 @@ def in_proc(host, port):
     return ''.join('%08X' % word for word, in struct.iter_unpack('=I', packed)) + ':%04X' % port
 
 
-def ask(connection, name, more=b''):
-    connection.sendall(b'GET /%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n' % (name, more))
+class Channel:
+    """A connection to a server, with TLS if there is a certificate to trust. What is read of the socket is the reader's
+    affair: OpenSSL would read a record of 16 KB at once and then nothing for as long as that lasts."""
 
+    def __init__(self, connection, certificate):
+        self.connection = connection
+        self.tls = None
+        if certificate:
+            context = ssl.create_default_context(cafile=certificate)
+            self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname='localhost')
+            self.shake_hands()
 
-def small(connection):
-    """Ask for the small file and wait for it."""
-    ask(connection, b'small')
-    data = b''
-    while b'hello\n' not in data:
-        piece = connection.recv(65536)
-        if not piece:
-            raise ConnectionError('no small file')
-        data += piece
+    def shake_hands(self):
+        done = False
+        while not done:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self.tls.do_handshake()
+                done = True
+            self.connection.sendall(self.outgoing.read())
+            if not done:
+                self.incoming.write(self.receive())
+
+    def receive(self):
+        data = self.connection.recv(65536)
+        if not data:
+            raise ConnectionError('the server ended the connection')
+        return data
+
+    def send(self, data):
+        if self.tls:
+            self.tls.write(data)
+            data = self.outgoing.read()
+        self.connection.sendall(data)
+
+    def plain(self, piece):
+        """What a piece that was read of the socket completes."""
+        if not self.tls:
+            return piece
+        self.incoming.write(piece)
+        data = bytearray()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while more := self.tls.read(65536):
+                data += more
+        return bytes(data)
+
+    def ask(self, name, more=b''):
+        self.send(b'GET /%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n' % (name, more))
+
+    def small(self):
+        """Ask for the small file and wait for it."""
+        self.ask(b'small')
+        data = b''
+        while b'hello\n' not in data:
+            data += self.plain(self.receive())
