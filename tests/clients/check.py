@@ -159,7 +159,7 @@ class Run:
 
     def one(self, cell, under):
         """Bare or under: what cell.py saw."""
-        part = 1 / cell.scene.parallel
+        part = int(cell.client.said.get('Weight', '1')) / cell.scene.parallel
         self.pool.enter(part)
         try:
             job = self.job(cell, under)

@@ -1,6 +1,7 @@
 // Client: Java HttpURLConnection, buffered POST
 // Package: openjdk-17-jdk-headless
 // Needs: java javac
+// Weight: 2
 // Server: http
 // TLS: yes
 // Build: javac -d $BUILT $FILE

@@ -1,6 +1,7 @@
 // Client: Java SSLSocket
 // Package: openjdk-17-jdk-headless
 // Needs: java javac
+// Weight: 2
 // Server: sink
 // TLS: only
 // Build: javac -d $BUILT $FILE

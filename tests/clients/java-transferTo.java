@@ -1,6 +1,7 @@
 // Client: Java SocketChannel, transferTo
 // Package: openjdk-17-jdk-headless
 // Needs: java javac
+// Weight: 2
 // Server: sink
 // Build: javac -d $BUILT $FILE
 // Run: java -Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -cp $BUILT Upload

@@ -78,7 +78,7 @@ class Cell(Job):
         job, scene = self.job, self.scene
         if scene.blackhole:
             self.hole = self.net.listen(0, backlog=0)
-            self.filling = fill(self.hole)
+            self.held = fill(self.hole)
             self.port = self.hole.getsockname()[1]
             if hasattr(self.module, 'environment'):
                 self.extra = self.module.environment(Place(job, scene, self.net))

@@ -13,7 +13,7 @@ KEY = re.compile(r'(\w+)((?: \d+)*): *(.*)')
 RUNNERS = {'.sh': 'sh $FILE', '.py': 'python3 -I $FILE', '.rb': 'ruby $FILE', '.pl': 'perl $FILE', '.php': 'php $FILE',
            '.js': 'node $FILE'}
 KEYS = {'Client', 'Package', 'Needs', 'Server', 'TLS', 'Role', 'Build', 'Run', 'Idle', 'Ends', 'Tries', 'Cannot', 'Skips',
-        'Bare', 'Cures', 'Opening', 'Note'}
+        'Bare', 'Cures', 'Opening', 'Weight', 'Note'}
 
 
 class BadClient(Exception):

@@ -28,7 +28,7 @@ def ends(client, scene, bare, under):
     if under['waits']:
         yield 'still waits after %.1f s' % under['seconds']
         return
-    if under['seconds'] - under.get('filling', 0) > tries * (limit + late(limit)):
+    if under['seconds'] > tries * (limit + late(limit) + under.get('filling', 0)):
         yield 'ended only after %.1f s' % under['seconds']
     # A SYN may be noticed late, so there only what the whole of it took tells anything.
     if under['whole' if scene.blackhole else 'seconds'] < limit - EARLY:
@@ -95,11 +95,18 @@ def brief(seen):
     return ', '.join('%d bytes %.8s' % tuple(one) for one in seen['received']) or 'nothing'
 
 
+def waited_too_long(scene, tries, under):
+    """If it went on to fill its buffers until shortly before the peer went on, it had not to wait for so long."""
+    filling = under.get('filling', 0)
+    return (filling + scene.seconds < scene.script.resume_after and
+            under['seconds'] > tries * (scene.seconds + late(scene.seconds) + filling))
+
+
 def no_half(client, scene, bare, under):
     tries = int(client.get('Tries', scene.number, '1'))
     if under['waits']:
         yield 'still waits after %.1f s' % under['seconds']
-    elif under['seconds'] - under.get('filling', 0) > tries * (scene.seconds + late(scene.seconds)):
+    elif waited_too_long(scene, tries, under):
         yield 'ended only after %.1f s' % under['seconds']
     whole = bare['received']
     if not whole and not client.only('Bare', scene.number):
