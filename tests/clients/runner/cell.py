@@ -86,7 +86,7 @@ class Cell(Job):
         self.server = self.module.start(Place(job, scene, self.net))
         script = script_of(scene, self.client, job['tls'], self.module)
         address = getattr(self.server, 'address', '127.0.0.1')
-        listener = self.net.listen(script.rcvbuf, getattr(self.server, 'must_listen_at', 0))
+        listener = self.net.listen(script.rcvbuf)
         ways = [(listener, (address, self.server.port))]
         # Where the protocol tells a client of more ports, the gate has the same.
         ways += [(self.net.listen(script.rcvbuf, port), (address, port)) for port in getattr(self.server, 'more_ports', ())]

@@ -11,7 +11,8 @@ Unmodified programs of Debian {debian} on Linux {kernel}, each run twice in each
 [clients.md](clients.md) tells how, and how to add one. {sum}
 
 A cell has two halves: bare, then under `sndtimeo`. *waits* is a program that did nothing and was ended by us, after more
-than twice the limit. A number is an exit status (a signal's is negative), then come seconds.
+than twice the limit. A number is an exit status (a signal's is negative), then come seconds. nginx and http.server are
+tested as senders to a client that stops reading; their 0 says that they went on and served the next one.
 '''
 
 BAD = '''
