@@ -187,12 +187,14 @@ class Run:
             cell.wrong = trouble
             return
         self.play_once(cell)
-        if cell.wrong and not cell.cannot and self.options.retries:
-            # The machine may have stood still for a moment. A cell that gets worse does so twice.
-            first = cell.wrong
+        first = cell.wrong
+        for _ in range(self.options.retries):
+            # The machine may have stood still for a moment. A cell that gets worse does so again.
+            if not cell.wrong or cell.cannot:
+                break
             self.play_once(cell)
-            if not cell.wrong:
-                print('    (%s: at the first try %s)' % (cell.name, first), flush=True)
+        if first and not cell.wrong:
+            print('    (%s: at the first try %s)' % (cell.name, first), flush=True)
 
     def play_once(self, cell):
         cell.wrong = ''
@@ -258,7 +260,7 @@ def parse():
     parser.add_argument('--tls', action=argparse.BooleanOptionalAction, help='only with it, or only without')
     parser.add_argument('--ci', action='store_true', help='the part of the matrix that CI runs')
     parser.add_argument('--load', type=float, default=1, help='more or less at the same time (default 1: for two processors)')
-    parser.add_argument('--retries', type=int, default=1, choices=(0, 1), help='whether a cell that fails is tried again')
+    parser.add_argument('--retries', type=int, default=1, help='how often a cell that fails is tried again')
     parser.add_argument('--document', metavar='FILE', help='write the matrix to this file')
     parser.add_argument('--results', metavar='FILE', help='keep what was seen here, and take from it what is not run now')
     parser.add_argument('--keep', action='store_true', help='keep the folders of the runs')
