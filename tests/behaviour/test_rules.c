@@ -185,8 +185,8 @@ Test(rules, a_unix_socket, .timeout = 20)
 
 	expect_clean(run);
 	expect(run, "up.errno", ETIMEDOUT);
-	/* Of two calls, the first of which ends with what was taken. */
-	expect_within(run, "up.ms", earliest_ms(SEND_MS), latest_ms(SEND_MS) + 500);
+	/* Of two calls, the first of which ends with what was taken; how exact the limit is the log tells. */
+	expect_within(run, "up.ms", earliest_ms(SEND_MS), latest_ms(SEND_MS) + 1500);
 	expect(run, "late.errno", ETIMEDOUT);
 	expect(run, "recv.errno", ETIMEDOUT);
 	cr_assert(strstr(run->errors, NAMED("send to unix:@sndtimeo-PORT timed out after 0.6 s")), "%s", run->errors);
@@ -205,7 +205,7 @@ Test(rules, an_accepted_unix_socket, .timeout = 20)
 		expect_clean(run);
 		expect(run, "up.errno", ETIMEDOUT);
 		/* Of two calls, the first of which ends with what was taken. */
-	expect_within(run, "up.ms", earliest_ms(SEND_MS), latest_ms(SEND_MS) + 500);
+		expect_within(run, "up.ms", earliest_ms(SEND_MS), latest_ms(SEND_MS) + 1500);
 		cr_assert(strstr(run->errors, "not read\n") || strstr(run->errors, "does not read\n"), "%s", run->errors);
 	}
 }

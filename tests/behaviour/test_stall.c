@@ -239,7 +239,8 @@ Test(stall, refusals_are_quick, .timeout = 60)
 				count[bare] = value_of(run, "refusals.count");
 			peer_finish(peer, 0);
 		}
-	cr_assert(count[0] > count[1] / 8, "%ld refusals, %ld bare", count[0], count[1]);
+	/* A sanitizer makes our part of a call many times as dear, and the kernel's not. */
+	cr_assert(count[0] > (sanitized() ? 0 : count[1] / 8), "%ld refusals, %ld bare", count[0], count[1]);
 }
 
 /* The same with sends alone: a loop that never waits at all. */
