@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 
 sys.dont_write_bytecode = True   # the source tree may be read-only, and is not ours to write to
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(1, os.path.join(HERE, 'runner'))
+sys.path[1:1] = [os.path.join(HERE, 'runner'), os.path.join(HERE, '..', 'peers')]
 
 import client as clients
+from certificate import make_certificate
 from document import write_document
 from judge import judge
 from scenes import SCENES
@@ -31,6 +32,8 @@ from scenes import SCENES
 CELL = os.path.join(HERE, 'runner', 'cell.py')
 # The distribution's own programs, before what else may be installed.
 SYSTEM_PATH = '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin'
+# Of all that a client may be told to connect to.
+NAMES = 'DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.9.0.2,IP:fd09::2,IP:10.9.0.1,IP:fd09::1'
 # Longer than the longest scene.
 OVERTIME = 120
 
@@ -109,16 +112,8 @@ class Run:
         self.built = {}
         self.payloads = {}
         self.number = 0
-        self.certificate, self.key = self.make_certificate()
-
-    def make_certificate(self):
-        certificate, key = os.path.join(self.folder, 'certificate.pem'), os.path.join(self.folder, 'key.pem')
-        names = 'DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.9.0.2,IP:fd09::2,IP:10.9.0.1,IP:fd09::1'
-        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
-                        '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=' + names,
-                        '-keyout', key, '-out', certificate], check=True, capture_output=True)
-        os.chmod(key, 0o644)   # it protects nothing, and servers that are not root read it
-        return certificate, key
+        self.certificate, self.key = make_certificate(self.folder, NAMES)
+        os.chmod(self.key, 0o644)   # it protects nothing, and servers that are not root read it
 
     def payload(self, size):
         """A file of lines of digits, which every protocol carries as it is and hardly anything compresses much."""
@@ -142,7 +137,7 @@ class Run:
                 folder = os.path.join(self.folder, 'built', client.key)
                 os.makedirs(folder)
                 done = subprocess.run(['sh', '-c', line], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                      env={**os.environ, 'FILE': client.path, 'BUILT': folder}, cwd=folder)
+                                      env={**os.environ, 'FILE': client.path, 'BUILT': folder, 'CA': self.certificate}, cwd=folder)
                 self.built[client.key] = '' if done.returncode == 0 else 'cannot be built: ' + done.stdout[-2000:]
             return self.built[client.key]
 
@@ -168,14 +163,14 @@ class Run:
                                        stderr=subprocess.PIPE, text=True)
             try:
                 out, errors = process.communicate(timeout=cell.scene.patience + OVERTIME)
-                cell.seen[under] = json.loads(out) if out else {'impossible': 'the runner failed: ' + errors[-2000:]}
+                cell.seen[under] = json.loads(out) if out else {'broken': errors[-2000:]}
             except subprocess.TimeoutExpired:
                 process.terminate()   # so that it ends what it started
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(OVERTIME)
                 process.kill()
                 process.wait()
-                cell.seen[under] = {'impossible': 'the runner failed: it did not end'}
+                cell.seen[under] = {'broken': 'it did not end'}
             if not self.options.keep:
                 shutil.rmtree(job['folder'], ignore_errors=True)
         finally:
@@ -203,11 +198,11 @@ class Run:
             thread.start()
         for thread in both:
             thread.join()
-        impossible = [seen['impossible'] for seen in cell.seen.values() if 'impossible' in seen]
-        if impossible and not impossible[0].startswith('the runner failed'):
-            cell.skipped = impossible[0]
-        elif impossible:
-            cell.wrong = impossible[0]
+        said = {key: value for seen in cell.seen.values() for key, value in seen.items()}
+        if 'broken' in said:
+            cell.wrong = 'the runner failed: ' + said['broken']
+        elif 'impossible' in said:
+            cell.skipped = said['impossible']
         else:
             cell.wrong = judge(cell.client, cell.scene, cell.seen[False], cell.seen[True])
 
@@ -220,7 +215,7 @@ class Run:
 
 def brief(seen):
     """One run in a few words."""
-    if 'impossible' in seen or not seen:
+    if not seen or 'waits' not in seen:
         return '?'
     if seen['waits']:
         return 'waits'

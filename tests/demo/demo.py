@@ -18,7 +18,11 @@ import time
 
 sys.dont_write_bytecode = True   # the source tree may be read-only, and is not ours to write to
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, '..', 'peers'))
+
 import scenes
+from certificate import make_certificate
 from play import DELAYLINE, PYTHON, Player
 from show import Table, Tap, explain, verdict
 
@@ -37,17 +41,13 @@ def why_not_at_all(requests):
     return '' if requests else '%s has no requests (Debian, Ubuntu: python3-requests)' % sys.executable
 
 
-def make_certificate(folder):
-    """A self-signed certificate for 127.0.0.1 and its key, in one file; nothing without openssl."""
+def certificate_file(folder):
+    """A certificate for 127.0.0.1 and its key, in one file; nothing without openssl."""
     if not shutil.which('openssl'):
         return None
-    path = os.path.join(folder, 'certificate.pem')
-    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
-                    '-days', '2', '-subj', '/CN=sndtimeo demo', '-addext', 'subjectAltName=IP:127.0.0.1',
-                    '-addext', 'keyUsage=critical,digitalSignature,keyCertSign', '-keyout', path, '-out', path + '.crt'],
-                   check=True, capture_output=True)
-    with open(path, 'a') as both, open(path + '.crt') as certificate:
-        both.write(certificate.read())
+    path, key = make_certificate(folder, 'IP:127.0.0.1')
+    with open(path, 'a') as both, open(key) as f:
+        both.write(f.read())
     return path
 
 
@@ -159,7 +159,7 @@ def play(options, requests, folder):
     table = scenes.table(numbers)
     display = (Tap if options.tap else Table)(table)
     launcher = ['sndtimeo', '-c', '%g' % numbers.connect_deadline, '-s', '%g' % numbers.send_timeout, '--']
-    certificate = make_certificate(folder)
+    certificate = certificate_file(folder)
     display.start(introduce(numbers, launcher, requests))
     rows = skip_impossible(table, Obstacles(certificate), display)
     files = make_files(folder, {table[row].size for row in rows})

@@ -6,7 +6,6 @@ Prints one JSON line when clients may come ({"port": N}) and one when it ends, b
 the connection. The times in it are CLOCK_MONOTONIC, which processes share.
 """
 import argparse
-import fcntl
 import hashlib
 import json
 import os
@@ -14,21 +13,16 @@ import re
 import signal
 import socket
 import ssl
-import struct
 import sys
-import termios
 import time
 
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'peers'))
 
 from blackhole import fill
+from tcp_info import queued, since_last_data
 
 # However the demo ends, nothing it started outlives it by much.
 LONGEST_LIFE_SECONDS = 300
-
-# Of struct tcp_info (linux/tcp.h), which only grows at its end.
-TCP_INFO_SIZE = 104
-TCPI_LAST_DATA_RECV = 52
 
 
 class Report:
@@ -121,17 +115,6 @@ class Upload:
 
     def answer(self, status):
         self.connection.sendall(b'HTTP/1.1 ' + status + b'\r\nContent-Length: 0\r\n\r\n')
-
-
-def queued(connection):
-    """Bytes that the kernel has acknowledged to the sender and nobody has read."""
-    return struct.unpack('i', fcntl.ioctl(connection.fileno(), termios.FIONREAD, bytes(4)))[0]
-
-
-def since_last_data(connection):
-    """Seconds since the kernel last took data from the sender (tcpi_last_data_recv)."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
-    return struct.unpack_from('I', info, TCPI_LAST_DATA_RECV)[0] / 1000
 
 
 def hold(connection, report):

@@ -5,18 +5,14 @@ reading, goes on, and knows what came through and how each connection ended. So 
 Two threads for each connection. The times are CLOCK_MONOTONIC.
 """
 import contextlib
-import fcntl
 import hashlib
 import socket
 import struct
-import termios
 import threading
 import time
 from dataclasses import dataclass
 
-# Of struct tcp_info (linux/tcp.h), which only grows at its end.
-TCP_INFO_SIZE = 104
-TCPI_LAST_DATA_RECV = 52
+from tcp_info import queued, since_last_data
 
 MOST_AT_ONCE = 65536
 SECONDS_BETWEEN_LOOKS = 0.01
@@ -30,17 +26,6 @@ class Script:
     pause: float = 0
     stop_after: int = -1           # reads no more of a connection after so many bytes; -1: never stops
     resume_after: float = 0        # goes on so long after the first connection was stopped; 0: only when told to
-
-
-def queued(connection):
-    """Bytes that the kernel has acknowledged to the sender and nobody has read."""
-    return struct.unpack('i', fcntl.ioctl(connection.fileno(), termios.FIONREAD, bytes(4)))[0]
-
-
-def since_last_data(connection):
-    """Seconds since the kernel last took data from the sender (tcpi_last_data_recv)."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
-    return struct.unpack_from('I', info, TCPI_LAST_DATA_RECV)[0] / 1000
 
 
 def reset(connection):
@@ -100,7 +85,11 @@ class Reader:
         if self.resume.is_set() or not 0 <= self.script.stop_after <= self.length:
             return
         self.progress = self.stopped_at = time.monotonic()
-        self.stopped(self)
+        self.stopped()
+        if self.script.resume_after:
+            timer = threading.Timer(self.script.resume_after, self.resume.set)
+            timer.daemon = True
+            timer.start()
         most = 0
         while not self.resume.wait(SECONDS_BETWEEN_LOOKS):
             now = queued(self.connection)
@@ -118,9 +107,8 @@ class Gate:
 
     def __init__(self, ways, script, stopped=lambda: None):
         self.script = script
-        self.when_stopped = stopped   # called when the first connection is stopped, in its thread
+        self.stopped = stopped   # called when a connection is stopped, in its thread
         self.resume = threading.Event()
-        self.lock = threading.Lock()
         self.readers = []
         self.threads = []
         self.listeners = [listener for listener, _ in ways]
@@ -134,8 +122,7 @@ class Gate:
             except OSError:
                 return
             reader = Reader(client, self.script, self.stopped, self.resume)
-            with self.lock:
-                self.readers.append(reader)
+            self.readers.append(reader)
             try:
                 onward = socket.create_connection(server)
             except OSError as error:
@@ -148,16 +135,6 @@ class Gate:
                 thread = threading.Thread(target=job[0], args=job[1:], daemon=True)
                 thread.start()
                 self.threads.append(thread)
-
-    def stopped(self, reader):
-        with self.lock:
-            first = all(other is reader or other.stopped_at is None for other in self.readers)
-        if first:
-            if self.script.resume_after:
-                timer = threading.Timer(self.script.resume_after, self.resume.set)
-                timer.daemon = True
-                timer.start()
-            self.when_stopped()
 
     def hand_on(self, reader, onward):
         """From the client to the server, and then in what way the client ended."""

@@ -4,7 +4,6 @@
 
 check.py starts it, with everything it has to know as JSON in its first argument.
 """
-import ctypes
 import importlib
 import json
 import os
@@ -12,6 +11,7 @@ import signal
 import ssl
 import sys
 import time
+from dataclasses import replace
 
 sys.dont_write_bytecode = True   # the source tree may be read-only, and is not ours to write to
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,11 +22,10 @@ import network
 from blackhole import fill
 from gate import Gate
 from job import BARE_PATIENCE, SECONDS_BETWEEN_LOOKS, Job, Meter, Seldom
-from process import Running
+from process import Running, die_with_parent
 from scenes import ENDS, IDLE_SECONDS
 from sender import Pull
 
-PR_SET_PDEATHSIG = 1
 # How long a gate may take to see how connections ended.
 AFTERWARDS_SECONDS = 2
 # A TLS handshake passes before a peer stops reading; what little may come with it makes no difference.
@@ -55,14 +54,14 @@ def script_of(scene, client, tls, module):
     if scene.stops < 0:
         return scene.script
     opening = max(int(client.get('Opening', scene.number, module.OPENING)), TLS_OPENING if tls else 0)
-    return scene.script.__class__(**{**vars(scene.script), 'stop_after': opening + scene.stops})
+    return replace(scene.script, stop_after=opening + scene.stops)
 
 
 class Cell(Job):
     def __init__(self, job):
         super().__init__(job)
         self.module = importlib.import_module('servers.' + self.client.server)
-        self.gate = self.hole = self.server = None
+        self.gate = self.server = None
         self.extra = {}
         self.port = 0
         self.began = None      # of the stall
@@ -76,30 +75,25 @@ class Cell(Job):
     def open_ways(self):
         """Start the server and the gate before it."""
         job, scene = self.job, self.scene
-        if scene.blackhole:
-            self.hole = self.net.listen(0, backlog=0)
-            self.held = fill(self.hole)
-            self.port = self.hole.getsockname()[1]
-            if hasattr(self.module, 'environment'):
-                self.extra = self.module.environment(Place(job, scene, self.net))
-            return
-        self.server = self.module.start(Place(job, scene, self.net))
-        script = script_of(scene, self.client, job['tls'], self.module)
-        address = getattr(self.server, 'address', '127.0.0.1')
-        listener = self.net.listen(script.rcvbuf)
-        ways = [(listener, (address, self.server.port))]
-        # Where the protocol tells a client of more ports, the gate has the same.
-        ways += [(self.net.listen(script.rcvbuf, port), (address, port)) for port in getattr(self.server, 'more_ports', ())]
+        place = Place(job, scene, self.net)
         if hasattr(self.module, 'environment'):
-            self.extra = self.module.environment(Place(job, scene, self.net))
+            self.extra = self.module.environment(place)
+        if scene.blackhole:
+            listener = self.net.listen(0, backlog=0)
+            self.held = listener, fill(listener)   # open for as long as the client is there
+        else:
+            self.server = self.module.start(place)
+            script = script_of(scene, self.client, job['tls'], self.module)
+            listener = self.net.listen(script.rcvbuf)
+            address = getattr(self.server, 'address', '127.0.0.1')
+            ways = [(listener, (address, self.server.port))]
+            # Where the protocol tells a client of more ports, the gate has the same.
+            ways += [(self.net.listen(script.rcvbuf, port), (address, port))
+                     for port in getattr(self.server, 'more_ports', ())]
+            if scene.loses and scene.stops < 0:
+                self.net.lose(scene.loses)
+            self.gate = Gate(ways, script, self.when_stopped)
         self.port = listener.getsockname()[1]
-        if scene.loses and scene.stops < 0:
-            self.net.lose(scene.loses)
-        self.gate = Gate(ways, script, self.when_stopped)
-
-    def when_stopped(self):
-        if self.scene.loses:
-            self.net.lose(self.scene.loses)
 
     def environment(self):
         job = self.job
@@ -117,7 +111,7 @@ class Cell(Job):
             return self.scene.patience
         if not self.job['under']:
             return BARE_PATIENCE * self.scene.seconds
-        return tries(self.client, self.scene) * (self.scene.seconds + 1) + 4
+        return self.client.tries(self.scene) * (self.scene.seconds + 1) + 4
 
     def stall(self, running):
         """When the wait began that has to end by the limit, as far as is known."""
@@ -208,18 +202,9 @@ class Cell(Job):
         return {'connections': connections, 'received': [list(one) for one in self.server.received()]}
 
 
-def tries(client, scene):
-    return int(client.get('Tries', scene.number, '1'))
-
-
-def end_with_parent():
-    """prctl(2): SIGTERM when whoever started us ends, so that neither we nor what we started goes on."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def main():
-    end_with_parent()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    die_with_parent(signal.SIGTERM)
     job = json.loads(sys.argv[1])
     client = clients.read(job['client'])
     kind = Pull if client.is_sender else Cell

@@ -63,6 +63,10 @@ class Client:
         """What is said for this scene alone."""
         return self.by_scene.get((key, scene), '')
 
+    def tries(self, scene):
+        """How often it tries by itself, each try with the whole limit."""
+        return int(self.get('Tries', scene.number, '1'))
+
     def run_line(self):
         return self.said.get('Run') or RUNNERS[os.path.splitext(self.path)[1]]
 

@@ -45,6 +45,11 @@ class Job:
         limits = [word for name, value in self.scene.limits.items() for word in ('--' + name, str(value))]
         return [self.job['launcher'], *limits, '--log', os.path.join(self.job['folder'], 'log'), '--']
 
+    def when_stopped(self):
+        """The peer has stopped reading, or the network is cut then."""
+        if self.scene.loses:
+            self.net.lose(self.scene.loses)
+
     def log(self):
         with contextlib.suppress(OSError), \
                 open(os.path.join(self.job['folder'], 'log'), encoding='utf-8', errors='replace') as f:

@@ -20,7 +20,7 @@ def judge(client, scene, bare, under):
 
 
 def ends(client, scene, bare, under):
-    tries = int(client.get('Tries', scene.number, '1'))
+    tries = client.tries(scene)
     limit = scene.seconds
     if not under['stalled']:
         yield 'no stall was seen, it ended with %s after %.1f s' % (under['status'], under['whole'])
@@ -103,7 +103,7 @@ def waited_too_long(scene, tries, under):
 
 
 def no_half(client, scene, bare, under):
-    tries = int(client.get('Tries', scene.number, '1'))
+    tries = client.tries(scene)
     if under['waits']:
         yield 'still waits after %.1f s' % under['seconds']
     elif waited_too_long(scene, tries, under):

@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Where a client and the gate it talks to are: both on loopback, or two hosts with a delayed link between them."""
 import contextlib
-import ctypes
 import os
 import socket
-import sys
 import threading
-
-sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'peers'))
 
 import delayline
 
-CLONE_NEWNET = 0x40000000
 ADDRESSES = {4: ('127.0.0.1', '10.9.0.2'), 6: ('::1', 'fd09::2')}
 
 
@@ -47,7 +42,7 @@ class Link:
         try:
             self.near, self.far = delayline.build_hosts()
         finally:
-            setns(home)
+            enter(home)
         self.home = home
         self.control = delayline.Control(None)
         self.over, self.tell_over = os.pipe2(os.O_CLOEXEC)
@@ -76,7 +71,7 @@ class Link:
         try:
             yield
         finally:
-            setns(self.home)
+            enter(self.home)
 
     def enter(self):
         self.near.enter()
@@ -88,9 +83,9 @@ class Link:
         os.write(self.tell_over, b'.')
 
 
-def setns(namespace):
-    if ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), 'setns')
+def enter(namespace):
+    """Of this thread alone."""
+    delayline.call('setns', namespace, delayline.CLONE_NEWNET)
 
 
 def listen(host, port, rcvbuf, backlog):

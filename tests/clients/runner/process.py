@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A client's processes: started in a session of their own, and asked of /proc what they do."""
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -8,6 +9,13 @@ import time
 
 SYN_SENT = '02'
 TICKS = os.sysconf('SC_CLK_TCK')
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent(number=signal.SIGKILL):
+    """prctl(2): this process gets the signal when the one that started it ends, so that nothing goes on alone."""
+    LIBC.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 class Running:

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The table of scenes: what the other end does, which limits are set, and what has to come of it."""
-import os
-import sys
 from dataclasses import dataclass, field
-
-sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'peers'))
 
 from gate import Script
 

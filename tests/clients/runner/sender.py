@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: MIT
 """A server under test, as a sender: the runner is the client that asks it for a file and stops reading."""
 import contextlib
-import hashlib
 import os
 import socket
 import ssl
 import struct
 import threading
 import time
+from dataclasses import replace
 
 from gate import Reader
 from job import BARE_PATIENCE, SECONDS_BETWEEN_LOOKS, Job, Meter, Seldom
 from process import Running
 from scenes import ENDS, IDLE_SECONDS, SAME
+from servers import upload
 
 LISTEN, TIME_WAIT = '0A', '06'
 START_SECONDS = 20
@@ -74,7 +75,7 @@ class Pull(Job):
                 time.sleep(IDLE_SECONDS)
             if scene.loses and scene.stops < 0:
                 self.net.lose(scene.loses)
-            script = scene.script.__class__(**{**vars(scene.script), 'stop_after': scene.stops})
+            script = replace(scene.script, stop_after=scene.stops)
             reader = Reader(channel.connection, script, self.when_stopped, self.resume)
             began = time.monotonic()
             # An answer that is never acknowledged leaves the server waiting for the next request.
@@ -91,7 +92,7 @@ class Pull(Job):
             time.sleep(TELL_SECONDS)
             self.resume.set()
             puller.join(2)
-            whole = [[len(self.body), hashlib.sha256(self.body).hexdigest()]] if reader.end == 'eof' else []
+            whole = [list(upload.of(self.body))] if reader.end == 'eof' else []
             return {**seen, 'status': 0 if served else 1, 'tries': 0, 'output': running.said(), 'log': self.log(),
                     'whole': time.monotonic() - began, 'connections': [reader.account()], 'received': whole}
         finally:
@@ -102,14 +103,6 @@ class Pull(Job):
         """Everything that comes, until it ends."""
         data = b''.join(channel.plain(piece) for piece in reader.pieces())
         self.body = data.partition(b'\r\n\r\n')[2]
-
-    def when_stopped(self, _):
-        if self.scene.loses:
-            self.net.lose(self.scene.loses)
-        if self.scene.script.resume_after:
-            timer = threading.Timer(self.scene.script.resume_after, self.resume.set)
-            timer.daemon = True
-            timer.start()
 
     def patience(self, stalled):
         """How long to wait from the stall, or from the request as long as there is none."""

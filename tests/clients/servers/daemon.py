@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A real server's process: at a port of 127.0.0.1, with a folder of its own, and gone when this process is."""
 import contextlib
-import ctypes
 import os
 import pwd
 import signal
@@ -9,13 +8,12 @@ import socket
 import subprocess
 import time
 
-PR_SET_PDEATHSIG = 1
+from process import die_with_parent
+
 START_SECONDS = 30
 SECONDS_BETWEEN_LOOKS = 0.01
 # Between finding a free port and taking it another may have taken it.
 MOST_STARTS = 5
-
-LIBC = ctypes.CDLL(None)
 
 
 def free_port():
@@ -62,19 +60,16 @@ class Daemon:
         self.said = os.path.join(folder, 'server-said')
         self.ends_by = ends_by
         for _ in range(MOST_STARTS):
+            # Popen calls preexec_fn after the change of the user, which would undo what it does.
             self.port = free_port()
             with open(self.said, 'w', encoding='utf-8') as said:
                 self.process = subprocess.Popen(argv(self.port), cwd=folder, stdin=subprocess.DEVNULL, stdout=said,
-                                                stderr=said, start_new_session=True, preexec_fn=self.die_with_parent,
-                                                **as_user(user))
+                                                stderr=said, start_new_session=True, **as_user(user),
+                                                preexec_fn=lambda: die_with_parent(ends_by))
             if self.wait_until_ready(is_ready):
                 return
         with open(self.said, encoding='utf-8', errors='replace') as said:
             raise RuntimeError('the server does not start: ' + said.read()[-2000:])
-
-    def die_with_parent(self):
-        # After the change of the user, which would undo it.
-        LIBC.prctl(PR_SET_PDEATHSIG, int(self.ends_by), 0, 0, 0)
 
     def wait_until_ready(self, is_ready):
         deadline = time.monotonic() + START_SECONDS

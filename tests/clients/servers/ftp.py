@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """An FTP server (pyftpdlib) that takes uploads of anybody, in passive mode, at ports that the gate has, too."""
 import errno
-import hashlib
 import logging
 import os
 import socket
@@ -11,7 +10,8 @@ from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import DTPHandler, FTPHandler
 from pyftpdlib.servers import FTPServer
 
-from servers.sink import TCP_CLOSE, state
+from servers import upload
+from tcp_info import was_reset
 
 # More than a control connection carries, so that the one that is stopped is the data connection.
 OPENING = 1000
@@ -26,7 +26,7 @@ class Data(DTPHandler):
     """To pyftpdlib a reset is an end of the file, too; the kernel knows."""
 
     def handle_close(self):
-        if self.receive and not self._closed and state(self.socket) == TCP_CLOSE:
+        if self.receive and not self._closed and was_reset(self.socket):
             self._resp = ('426 Transfer aborted.', logging.getLogger('pyftpdlib').debug)
             self.close()
         else:
@@ -70,9 +70,7 @@ class Server:
         threading.Thread(target=self.server.serve_forever, kwargs={'handle_exit': False}, daemon=True).start()
 
     def take(self, path):
-        with open(path, 'rb') as f:
-            data = f.read()
-        self.taken.append((len(data), hashlib.sha256(data).hexdigest()))
+        self.taken.append(upload.of_file(path))
 
     def received(self):
         return self.taken

@@ -1,23 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A git repository that takes pushes over smart HTTP: git's own http-backend behind Python's server."""
-import ctypes
-import hashlib
 import os
-import signal
 import subprocess
 
-from servers import http
+from process import die_with_parent
+from servers import http, upload
 
 # The server's greeting is asked for, a big push is tried with nothing in it, and its own headers come.
 OPENING = 1500
 TALKS = True
-PR_SET_PDEATHSIG = 1
-libc = ctypes.CDLL(None)
-
-
-def die_with_me():
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
 
 class Handler(http.Handler):
     def do_GET(self):
@@ -38,7 +29,7 @@ class Handler(http.Handler):
             'GIT_PROTOCOL': self.headers.get('Git-Protocol', ''), 'REMOTE_ADDR': self.client_address[0],
         }
         done = subprocess.run([self.server.backend], input=body, env=environment, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, preexec_fn=die_with_me)
+                              stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
         head, _, answer = done.stdout.partition(b'\r\n\r\n')
         headers = dict(line.split(': ', 1) for line in head.decode().split('\r\n'))
         self.send_response(int(headers.pop('Status', '200').split()[0]))
@@ -64,15 +55,13 @@ class Server(http.Server):
     def received(self):
         """The file of the branch, if there is one: a push is whole or nothing."""
         done = git(self.place, '-C', self.repository, 'cat-file', 'blob', 'refs/heads/main:payload', check=False)
-        if done.returncode:
-            return []
-        return [(len(done.stdout), hashlib.sha256(done.stdout).hexdigest())]
+        return [] if done.returncode else [upload.of(done.stdout)]
 
 
 def git(place, *arguments, check=True):
     environment = {'PATH': os.environ['PATH'], 'HOME': place.folder, 'GIT_CONFIG_NOSYSTEM': '1'}
     return subprocess.run(['git', *arguments], env=environment, capture_output=True, check=check,
-                          preexec_fn=die_with_me)
+                          preexec_fn=die_with_parent)
 
 
 start = Server

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Redis, which keeps nothing: an upload is the key 'upload', a string, or a list of the upload's lines."""
-import hashlib
 import os
 import subprocess
 
-from servers import daemon
+from servers import daemon, upload
 
 OPENING = 0
 # To every command of a pipe it answers at once.
@@ -36,8 +35,8 @@ class Redis(daemon.Daemon):
         if kind == b'none\n':
             return []
         # It says both with a newline more at the end.
-        upload = self.ask('LRANGE', 'upload', '0', '-1') if kind == b'list\n' else self.ask('GET', 'upload')[:-1]
-        return [(len(upload), hashlib.sha256(upload).hexdigest())]
+        data = self.ask('LRANGE', 'upload', '0', '-1') if kind == b'list\n' else self.ask('GET', 'upload')[:-1]
+        return [upload.of(data)]
 
 
 start = Redis

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """rsync as a daemon, with one module to write to."""
-import hashlib
 import os
 
-from servers import daemon
+from servers import daemon, upload
 
 # Greetings, the module's name, the options, and a list of one file.
 OPENING = 1000
@@ -40,13 +39,8 @@ class Rsyncd(daemon.Daemon):
 
     def received(self):
         """Files that have their name: until it has all, rsync writes to one whose name begins with a dot."""
-        whole = []
-        for name in sorted(os.listdir(self.module)):
-            if not name.startswith('.'):
-                with open(os.path.join(self.module, name), 'rb') as f:
-                    data = f.read()
-                whole.append((len(data), hashlib.sha256(data).hexdigest()))
-        return whole
+        return [upload.of_file(os.path.join(self.module, name)) for name in sorted(os.listdir(self.module))
+                if not name.startswith('.')]
 
 
 start = Rsyncd

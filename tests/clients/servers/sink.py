@@ -6,15 +6,11 @@ import ssl
 import threading
 import time
 
+from tcp_info import was_reset
+
 OPENING = 0
 TALKS = True
 TALK_SECONDS = 0.02
-TCP_CLOSE = 7
-
-
-def state(connection):
-    """tcpi_state, the first byte of struct tcp_info."""
-    return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
 
 
 class Sink:
@@ -46,7 +42,7 @@ class Sink:
                     connection.sendall(b'.')
         except ssl.SSLEOFError:
             # To Python before 3.13 a reset looks like an end, too (gh-115627); the kernel knows.
-            if state(connection) == TCP_CLOSE:
+            if was_reset(connection):
                 return
         except OSError:
             return   # cut short: not an upload

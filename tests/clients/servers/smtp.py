@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """An SMTP server (aiosmtpd) that takes mail from anybody; over TLS from the first byte, where there is TLS."""
 import asyncio
-import hashlib
 import threading
 
 from aiosmtpd.smtp import SMTP
+
+from servers import upload
 
 # EHLO, MAIL, RCPT and DATA.
 OPENING = 160
@@ -26,7 +27,7 @@ class Server:
         return SMTP(self, hostname='localhost', loop=self.loop)
 
     async def handle_DATA(self, _server, _session, envelope):
-        self.taken.append((len(envelope.content), hashlib.sha256(envelope.content).hexdigest()))
+        self.taken.append(upload.of(envelope.content))
         return '250 taken'
 
     def received(self):
