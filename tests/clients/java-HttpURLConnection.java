@@ -1,12 +1,12 @@
 // Client: Java HttpURLConnection, streaming
 // Package: openjdk-17-jdk-headless
-// Needs: java javac
+// Needs: java javac keytool
 // Weight: 2
 // Server: http
 // TLS: yes
-// Build: javac -d $BUILT $FILE
+// Build: javac -d $BUILT $FILE && keytool -importcert -noprompt -file $CA -keystore $BUILT/trust -storepass nothing
 // Run: java -Xshare:auto -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData -Dhttp.keepAlive.time.server=60
-//   -cp $BUILT Upload
+//   -Djavax.net.ssl.trustStore=$BUILT/trust -Djavax.net.ssl.trustStorePassword=nothing -cp $BUILT Upload
 // Ends: 1 java.io.IOException: Error writing request body to server
 // Ends 1: 1 java.net.ConnectException: Connection timed out
 // Ends 11: 1 java.net.SocketException: Connection timed out
@@ -17,27 +17,8 @@ import java.net.HttpURLConnection;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.KeyStore;
-import java.security.cert.CertificateFactory;
-import javax.net.ssl.HttpsURLConnection;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManagerFactory;
 
 class Upload {
-    /** An SSLContext that trusts what is signed with the certificate in a PEM file. */
-    static SSLContext trusting(String pem) throws Exception {
-        KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
-        store.load(null, null);
-        try (InputStream in = Files.newInputStream(Path.of(pem))) {
-            store.setCertificateEntry("ca", CertificateFactory.getInstance("X.509").generateCertificate(in));
-        }
-        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        trust.init(store);
-        SSLContext context = SSLContext.getInstance("TLS");
-        context.init(null, trust.getTrustManagers(), null);
-        return context;
-    }
-
     static void answer(HttpURLConnection connection) throws Exception {
         try (InputStream in = connection.getInputStream()) {
             in.readAllBytes();
@@ -48,9 +29,6 @@ class Upload {
         URL url = new URL(System.getenv("URL"));
         Path payload = Path.of(System.getenv("PAYLOAD"));
         String idle = System.getenv("IDLE");
-        if (!System.getenv("TLS").isEmpty()) {
-            HttpsURLConnection.setDefaultSSLSocketFactory(trusting(System.getenv("CA")).getSocketFactory());
-        }
         if (!idle.isEmpty()) {
             answer((HttpURLConnection) url.openConnection());
             Thread.sleep(Integer.parseInt(idle) * 1000);
