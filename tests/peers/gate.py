@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from tcp_info import queued, since_last_data
+from tcp_info import queued, since_last_data, was_reset
 
 MOST_AT_ONCE = 65536
 SECONDS_BETWEEN_LOOKS = 0.01
@@ -52,6 +52,7 @@ class Reader:
         self.stopped_at = None      # when it stopped reading
         self.progress = None        # when the kernel last took anything of a stopped one
         self.end = 'open'           # 'eof', 'reset' or another error's name, once it is known
+        self.said_no_more = False   # whether our side of it was ended in good order
 
     def pieces(self):
         """What comes, in pieces, until the connection ends."""
@@ -60,7 +61,9 @@ class Reader:
                 self.stop_if_due()
                 data = self.connection.recv(self.most())
                 if not data:
-                    self.end = 'eof'
+                    # The kernel tells of a reset once, and a thread that sends may be the one to hear it. Whose own side
+                    # is ended finds a closed connection after a clean end, too.
+                    self.end = 'reset' if was_reset(self.connection) and not self.said_no_more else 'eof'
                     return
                 self.length += len(data)
                 self.digest.update(data)
@@ -131,7 +134,7 @@ class Gate:
                 continue
             for end in client, onward:
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for job in (self.hand_on, reader, onward), (self.hand_back, onward, client):
+            for job in (self.hand_on, reader, onward), (self.hand_back, onward, reader):
                 thread = threading.Thread(target=job[0], args=job[1:], daemon=True)
                 thread.start()
                 self.threads.append(thread)
@@ -153,11 +156,13 @@ class Gate:
             reset(onward)
 
     @staticmethod
-    def hand_back(onward, client):
+    def hand_back(onward, reader):
         """From the server to the client."""
+        client = reader.connection
         try:
             while data := onward.recv(MOST_AT_ONCE):
                 client.sendall(data)
+            reader.said_no_more = True
             client.shutdown(socket.SHUT_WR)
         except ConnectionResetError:
             reset(client)
