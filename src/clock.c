@@ -6,6 +6,8 @@
 
 #include <stdatomic.h>
 
+#include "libc.h"
+
 /** The rate is taken over this long at least: then an error of a microsecond does not matter. */
 #define RATE_BASE_NS (10 * NS_PER_MS)
 
@@ -18,7 +20,7 @@ static _Atomic uint64_t rate_bits;
 int64_t clock_now_ns(void)
 {
 	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	libc.clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 

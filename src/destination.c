@@ -4,10 +4,11 @@
  */
 #include "destination.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
+
+#include "libc.h"
 
 /** As much of an IPv6 address as connect(2) asks for (the kernel's SIN6_LEN_RFC2133). */
 #define WITHOUT_SCOPE offsetof(struct sockaddr_in6, sin6_scope_id)
@@ -91,11 +92,11 @@ void text_add_destination(struct text *t, const struct destination *d)
 		text_add_foreign(t, d->path, sizeof d->path);
 		return;
 	case DESTINATION_IPV4:
-		inet_ntop(AF_INET, d->address, address, sizeof address);
+		libc.inet_ntop(AF_INET, d->address, address, sizeof address);
 		text_add(t, address);
 		break;
 	case DESTINATION_IPV6:
-		inet_ntop(AF_INET6, d->address, address, sizeof address);
+		libc.inet_ntop(AF_INET6, d->address, address, sizeof address);
 		text_add(t, "[");
 		text_add(t, address);
 		text_add(t, "]");

@@ -2,26 +2,32 @@
 /** @file
  * @brief Every function we replace, on one page: call the real one, return if it is complete, else hand over.
  *
- * Without limits (active is false) all of them are the real function. Where a socket needs care before a call
- * (attention is not 0), a hint by its number says so; wrong hints cost a system call.
+ * What is called often is called where route.h leads, and a call that is complete then costs what is written here.
+ * Without limits (active is false) all of them are the real function.
  */
 #undef _FORTIFY_SOURCE /* we define the plain and the checked functions by their own names */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "memory.h"
+#include "route.h"
 #include "slow.h"
+#include "socket.h"
 #include "start.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
-/** Whether something about @p fd has to be known before the call. */
-static inline bool special(int fd)
+/** The real functions; found now, if another library's constructor calls us before our own has run. */
+static inline const struct libc *real(void)
 {
-	return unlikely(atomic_load_explicit(&attention, memory_order_relaxed)) && memory_hinted(fd);
+	if (unlikely(!bound))
+		start();
+	return &libc;
 }
 
 static inline size_t total(const struct iovec *parts, size_t count)
@@ -41,12 +47,13 @@ static inline int64_t ms_to_ns(int ms)
 
 EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
 {
+	real();
 	return connect_limited(fd, to, length);
 }
 
 EXPORT int listen(int fd, int backlog)
 {
-	const int result = libc.listen(fd, backlog);
+	const int result = real()->listen(fd, backlog);
 	if (result == 0 && active)
 		listen_noticed(fd);
 	return result;
@@ -60,7 +67,7 @@ static inline bool looks_at_accepted(void)
 
 EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
 {
-	const int accepted = libc.accept(fd, peer, length);
+	const int accepted = real()->accept(fd, peer, length);
 	if (accepted >= 0 && looks_at_accepted())
 		accept_noticed(accepted);
 	return accepted;
@@ -68,7 +75,7 @@ EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
 
 EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
-	const int accepted = libc.accept4(fd, peer, length, flags);
+	const int accepted = real()->accept4(fd, peer, length, flags);
 	if (accepted >= 0 && looks_at_accepted())
 		accept_noticed(accepted);
 	return accepted;
@@ -76,66 +83,211 @@ EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 
 EXPORT int getpeername(int fd, struct sockaddr *peer, socklen_t *length)
 {
-	const int result = libc.getpeername(fd, peer, length);
-	if (result == 0 && special(fd))
+	const int result = real()->getpeername(fd, peer, length);
+	if (result == 0 && atomic_load_explicit(&attention, memory_order_relaxed))
 		connect_learn(fd);
 	return result;
 }
 
 /* Sends */
 
-EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
+/** Have @p object on the stack, stored there in one instruction each. What a compiler keeps in a register over a call
+ * costs three: the register is somebody's. */
+#define KEEP(object) __asm__("" : "+m"(object))
+
+/** The send of @p bytes at @p start, with what is needed if it is not complete. */
+#define OUTGOING(with, descriptor, bytes, start)                                                                   \
+	struct outgoing o;                                                                                         \
+	o.before = errno_now();                                                                                    \
+	o.how = with;                                                                                              \
+	o.fd = descriptor;                                                                                         \
+	o.length = bytes;                                                                                          \
+	o.data = start
+
+#define SEND(call)                                                                                                 \
+	o.started = clock_stamp();                                                                                 \
+	KEEP(o);                                                                                                   \
+	const ssize_t sent = call;                                                                                 \
+	return likely(sent == (ssize_t)o.length) ? sent : send_slow(&o, sent)
+
+/** sendmsg() and sendto() with MSG_FASTOPEN connect, too. */
+__attribute__((cold)) static void arm_first(int fd, const struct msghdr *message)
 {
-	const struct outgoing o = {.how = WITH_SEND, .fd = fd, .flags = flags, .length = length, .data = data};
-	const int before = errno;
-	if (special(fd))
-		return send_careful(&o, before);
-	const uint64_t started = clock_stamp();
-	const ssize_t sent = libc.send(fd, data, length, flags);
-	return likely(sent == (ssize_t)length) ? sent : send_slow(&o, sent, started, before);
+	if (active && message)
+		send_arm(fd, message->msg_name, message->msg_namelen);
 }
 
-EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
-                      socklen_t to_length)
+#if defined __x86_64__ && defined __LP64__
+
+/* What is called most, in assembler. A compiler makes room, stores there, and moves errno through a register, where push
+ * does all of it at once: what struct outgoing begins with is then on the stack. */
+static_assert(offsetof(struct outgoing, before) == 0 && offsetof(struct outgoing, started) == 8 &&
+              offsetof(struct outgoing, fd) == 16 && offsetof(struct outgoing, flags) == 20 &&
+              offsetof(struct outgoing, data) == 24 && offsetof(struct outgoing, length) == 32 &&
+              OUTGOING_PUSHED == 40, "what is pushed");
+static_assert(offsetof(struct msghdr, msg_iov) == 16 && offsetof(struct msghdr, msg_iovlen) == 24 &&
+              offsetof(struct iovec, iov_len) == 8 && sizeof(struct iovec) == 16, "what is added up");
+
+/* The functions that were not complete. */
+#define NOT_COMPLETE(name, number, adapt)                                                                          \
+	__attribute__((cold)) static ssize_t name##_not_complete(const void *pushed, ssize_t sent)                 \
+	{                                                                                                          \
+		struct outgoing o;                                                                                 \
+		memcpy(&o, pushed, OUTGOING_PUSHED);                                                               \
+		o.how = number;                                                                                    \
+		adapt;                                                                                             \
+		return send_slow(&o, sent);                                                                        \
+	}
+NOT_COMPLETE(send, WITH_SEND, )
+NOT_COMPLETE(write, WITH_WRITE, o.flags = 0)
+NOT_COMPLETE(sendmsg, WITH_SENDMSG, o.length = 0)
+NOT_COMPLETE(writev, WITH_WRITEV, o.flags = 0; o.count = (int)o.length; o.length = 0)
+
+#define IN_ASSEMBLER EXPORT __attribute__((naked, no_profile_instrument_function))
+#define CFA(bytes) ".cfi_adjust_cfa_offset " #bytes "\n\t"
+#define PUSH(what) "push " what "\n\t" CFA(8)
+
+/** The head of a function: push @p length (rdx, or anything), @p data, fd with @p flags stored above it, the time, and
+ * errno with what is next to it. Then have rdx back (@p third: its place) and call @p function, operand 1. */
+#define PUSHED_CALL(length, data, flags, third)                                                                    \
+	PUSH(length) PUSH(data) PUSH("%%rdi") flags                                                                \
+	"rdtsc\n\t" PUSH("%%rax") "movl %%edx, 4(%%rsp)\n\t"                                                       \
+	"movq %0, %%rax\n\t" PUSH("%%fs:(%%rax)")                                                                  \
+	"movq " third "(%%rsp), %%rdx\n\t"                                                                         \
+	"call *%1\n\t"
+/** Add up the parts at rdx, rcx of them, and compare: not equal is another number than 0 in r8. */
+#define ADD_UP                                                                                                     \
+	"movq %%rax, %%r8\n\t"                                                                                     \
+	"shlq $4, %%rcx\n\t"                                                                                       \
+	"je 3f\n2:\t"                                                                                              \
+	"subq -8(%%rdx,%%rcx), %%r8\n\t"                                                                           \
+	"subq $16, %%rcx\n\t"                                                                                      \
+	"jne 2b\n3:\t"                                                                                             \
+	"testq %%r8, %%r8\n\t"
+/** The end: return if the flags say equal; label 1 is where to go if it is plain that not. */
+#define RETURN_IF_EQUAL                                                                                            \
+	"jne 1f\n\t"                                                                                               \
+	"addq $40, %%rsp\n\t" CFA(-40)                                                                             \
+	"ret\n1:\t" CFA(40)                                                                                        \
+	"movq %%rsp, %%rdi\n\t"                                                                                    \
+	"movq %%rax, %%rsi\n\t"                                                                                    \
+	"call %P2\n\t"                                                                                             \
+	"addq $40, %%rsp\n\t" CFA(-40)                                                                             \
+	"ret"
+#define OPERANDS(function, not_complete) : : "m"(errno_offset), "m"(function), "i"(not_complete)
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter" /* they are where the ABI says */
+
+/* As sendto(): send() is that with no address, and glibc's takes more instructions to say so. The length of no address
+ * is whatever the register holds, and is not looked at. */
+IN_ASSEMBLER ssize_t send(int fd, const void *data, size_t length, int flags)
 {
-	const struct outgoing o = {.how = WITH_SENDTO, .fd = fd, .flags = flags, .length = length,
-	                           .data = data, .to = to, .to_length = to_length};
-	const int before = errno;
-	if (unlikely(flags & MSG_FASTOPEN))
-		send_arm(fd, to, to_length);
-	if (special(fd))
-		return send_careful(&o, before);
-	const uint64_t started = clock_stamp();
-	const ssize_t sent = libc.sendto(fd, data, length, flags, to, to_length);
-	return likely(sent == (ssize_t)length) ? sent : send_slow(&o, sent, started, before);
+	__asm__("xorl %%r8d, %%r8d\n\t"
+	        PUSHED_CALL("%%rdx", "%%rsi", "movl %%ecx, 4(%%rsp)\n\t", "32")
+	        "cmpq 32(%%rsp), %%rax\n\t" RETURN_IF_EQUAL OPERANDS(route.send, send_not_complete));
+}
+
+IN_ASSEMBLER ssize_t write(int fd, const void *data, size_t length)
+{
+	__asm__(PUSHED_CALL("%%rdx", "%%rsi", "", "32")
+	        "cmpq 32(%%rsp), %%rax\n\t" RETURN_IF_EQUAL OPERANDS(route.write, write_not_complete));
+}
+
+IN_ASSEMBLER ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	__asm__("testl %3, %%edx\n\t"
+	        "jne 5f\n4:\t"
+	        PUSHED_CALL("%%rsi", "%%rsi", "movl %%edx, 4(%%rsp)\n\t", "20")
+	        "testq %%rax, %%rax\n\t"
+	        "js 1f\n\t"
+	        "movq 24(%%rsp), %%rdx\n\t"
+	        "movq 24(%%rdx), %%rcx\n\t"
+	        "movq 16(%%rdx), %%rdx\n\t"
+	        ADD_UP RETURN_IF_EQUAL
+	        "\n5:\t" PUSH("%%rdx") PUSH("%%rsi") PUSH("%%rdi")
+	        "call %P4\n\t"
+	        "pop %%rdi\n\t" "pop %%rsi\n\t" "pop %%rdx\n\t" CFA(-24)
+	        "jmp 4b"
+	        OPERANDS(route.sendmsg, sendmsg_not_complete), "i"(MSG_FASTOPEN), "i"(arm_first));
+}
+
+IN_ASSEMBLER ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+	__asm__(PUSHED_CALL("%%rdx", "%%rsi", "", "32")
+	        "testq %%rax, %%rax\n\t"
+	        "js 1f\n\t"
+	        "movl 32(%%rsp), %%ecx\n\t"
+	        "movq 24(%%rsp), %%rdx\n\t"
+	        ADD_UP RETURN_IF_EQUAL OPERANDS(route.writev, writev_not_complete));
+}
+
+#pragma GCC diagnostic pop
+
+#else
+
+EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
+{
+	OUTGOING(WITH_SEND, fd, length, data);
+	o.flags = flags;
+	SEND(route.send(fd, data, length, flags, NULL, 0));
+}
+
+EXPORT ssize_t write(int fd, const void *data, size_t length)
+{
+	OUTGOING(WITH_WRITE, fd, length, data);
+	o.flags = 0;
+	SEND(route.write(fd, data, length));
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	const int before = errno;
-	if (unlikely(flags & MSG_FASTOPEN) && active && message)
-		send_arm(fd, message->msg_name, message->msg_namelen);
-	if (special(fd))
-		return send_careful(&(struct outgoing){.how = WITH_SENDMSG, .fd = fd, .flags = flags, .message = message,
-		                                       .length = total(message->msg_iov, message->msg_iovlen)}, before);
-	const uint64_t started = clock_stamp();
-	const ssize_t sent = libc.sendmsg(fd, message, flags);
-	if (unlikely(sent < 0 && !send_considered(errno)))
+	if (unlikely(flags & MSG_FASTOPEN))
+		arm_first(fd, message);
+	OUTGOING(WITH_SENDMSG, fd, 0, message);
+	o.flags = flags;
+	o.started = clock_stamp();
+	KEEP(o);
+	const ssize_t sent = route.sendmsg(fd, message, flags);
+	if (likely(sent >= 0) && likely(sent == (ssize_t)total(o.message->msg_iov, o.message->msg_iovlen)))
 		return sent;
-	const size_t length = total(message->msg_iov, message->msg_iovlen);
-	if (likely(sent == (ssize_t)length))
+	return send_slow(&o, sent);
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+	OUTGOING(WITH_WRITEV, fd, 0, parts);
+	o.flags = 0;
+	o.count = count;
+	o.started = clock_stamp();
+	KEEP(o);
+	const ssize_t sent = route.writev(fd, parts, count);
+	if (likely(sent >= 0) && likely(sent == (ssize_t)total(o.parts, (size_t)o.count)))
 		return sent;
-	return send_slow(&(struct outgoing){.how = WITH_SENDMSG, .fd = fd, .flags = flags, .message = message,
-	                                    .length = length}, sent, started, before);
+	return send_slow(&o, sent);
+}
+
+#endif
+
+EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
+                      socklen_t to_length)
+{
+	if (unlikely(flags & MSG_FASTOPEN))
+		send_arm(fd, to, to_length);
+	OUTGOING(WITH_SENDTO, fd, length, data);
+	o.flags = flags;
+	o.to = to;
+	o.to_length = to_length;
+	SEND(route.sendto(fd, data, length, flags, to, to_length));
 }
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-	const int before = errno;
+	const int before = errno_now();
 	if (unlikely(flags & MSG_FASTOPEN) && active && messages && count)
 		send_arm(fd, messages->msg_hdr.msg_name, messages->msg_hdr.msg_namelen);
 	const uint64_t started = clock_stamp();
-	const int sent = libc.sendmmsg(fd, messages, count, flags);
+	const int sent = real()->sendmmsg(fd, messages, count, flags);
 	if (!active || !count || (sent < 0 && !send_considered(errno)) ||
 	    (sent == (int)count && messages[sent - 1].msg_len ==
 	                                   total(messages[sent - 1].msg_hdr.msg_iov, messages[sent - 1].msg_hdr.msg_iovlen)))
@@ -143,73 +295,39 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 	return sendmmsg_slow(fd, messages, count, flags, sent, started, before);
 }
 
-EXPORT ssize_t write(int fd, const void *data, size_t length)
-{
-	const struct outgoing o = {.how = WITH_WRITE, .fd = fd, .length = length, .data = data};
-	const int before = errno;
-	if (special(fd))
-		return send_careful(&o, before);
-	const uint64_t started = clock_stamp();
-	const ssize_t sent = libc.write(fd, data, length);
-	return likely(sent == (ssize_t)length) ? sent : send_slow(&o, sent, started, before);
-}
-
-EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-	const int before = errno;
-	if (special(fd) && count > 0)
-		return send_careful(&(struct outgoing){.how = WITH_WRITEV, .fd = fd, .parts = parts, .count = count,
-		                                       .length = total(parts, (size_t)count)}, before);
-	const uint64_t started = clock_stamp();
-	const ssize_t sent = libc.writev(fd, parts, count);
-	if (unlikely(sent < 0 && !send_considered(errno)))
-		return sent;
-	const size_t length = total(parts, (size_t)count);
-	if (likely(sent == (ssize_t)length))
-		return sent;
-	return send_slow(&(struct outgoing){.how = WITH_WRITEV, .fd = fd, .parts = parts, .count = count, .length = length},
-	                 sent, started, before);
-}
-
 EXPORT ssize_t sendfile(int fd, int from, off_t *offset, size_t length)
 {
-	const struct outgoing o = {.how = WITH_SENDFILE, .fd = fd, .length = length, .from = from, .offset = offset};
-	const int before = errno;
-	if (special(fd))
-		return send_careful(&o, before);
-	const uint64_t started = clock_stamp();
-	const ssize_t sent = libc.sendfile(fd, from, offset, length);
-	return likely(sent == (ssize_t)length) ? sent : send_slow(&o, sent, started, before);
+	OUTGOING(WITH_SENDFILE, fd, length, NULL);
+	o.flags = 0;
+	o.from = from;
+	o.offset = offset;
+	SEND(route.sendfile(fd, from, offset, length));
 }
 
 EXPORT ssize_t sendfile64(int fd, int from, off64_t *offset, size_t length)
 {
-	const struct outgoing o = {.how = WITH_SENDFILE64, .fd = fd, .length = length, .from = from, .offset = offset};
-	const int before = errno;
-	if (special(fd))
-		return send_careful(&o, before);
-	const uint64_t started = clock_stamp();
-	const ssize_t sent = libc.sendfile64(fd, from, offset, length);
-	return likely(sent == (ssize_t)length) ? sent : send_slow(&o, sent, started, before);
+	OUTGOING(WITH_SENDFILE64, fd, length, NULL);
+	o.flags = 0;
+	o.from = from;
+	o.offset = offset;
+	SEND(route.sendfile64(fd, from, offset, length));
 }
 
 EXPORT ssize_t splice(int from, off64_t *from_offset, int fd, off64_t *offset, size_t length, unsigned flags)
 {
-	const struct outgoing o = {.how = WITH_SPLICE, .fd = fd, .flags = (int)flags, .length = length,
-	                           .from = from, .offset = from_offset, .to_offset = offset};
-	const int before = errno;
-	if (special(fd))
-		return send_careful(&o, before);
-	const uint64_t started = clock_stamp();
-	const ssize_t sent = libc.splice(from, from_offset, fd, offset, length, flags);
-	return likely(sent == (ssize_t)length) ? sent : send_slow(&o, sent, started, before);
+	OUTGOING(WITH_SPLICE, fd, length, NULL);
+	o.flags = (int)flags;
+	o.from = from;
+	o.offset = from_offset;
+	o.to_offset = offset;
+	SEND(route.splice(from, from_offset, fd, offset, length, flags));
 }
 
 /* stdio calls its own write(): what it writes to is armed for that. */
 
 EXPORT FILE *fdopen(int fd, const char *mode)
 {
-	FILE *file = libc.fdopen(fd, mode);
+	FILE *file = real()->fdopen(fd, mode);
 	if (file && active)
 		arm_for_stdio(fd);
 	return file;
@@ -219,7 +337,7 @@ EXPORT int vdprintf(int fd, const char *format, va_list arguments)
 {
 	if (active)
 		arm_for_stdio(fd);
-	return libc.vdprintf(fd, format, arguments);
+	return real()->vdprintf(fd, format, arguments);
 }
 
 EXPORT int dprintf(int fd, const char *format, ...)
@@ -235,7 +353,7 @@ EXPORT int __vdprintf_chk(int fd, int flag, const char *format, va_list argument
 {
 	if (active)
 		arm_for_stdio(fd);
-	return libc.__vdprintf_chk(fd, flag, format, arguments);
+	return real()->__vdprintf_chk(fd, flag, format, arguments);
 }
 
 EXPORT int __dprintf_chk(int fd, int flag, const char *format, ...)
@@ -249,106 +367,109 @@ EXPORT int __dprintf_chk(int fd, int flag, const char *format, ...)
 
 /* Receives: some bytes are some bytes; none, or an error, may be the end of a connection that had its verdict. */
 
+/** Receive, and hand over if that is the end of something. @p asked: for how many bytes there was room. */
+#define RECEIVE(asked, call)                                                                                       \
+	struct { int descriptor; size_t room; } kept = {fd, asked};                                                \
+	KEEP(kept);                                                                                                \
+	const ssize_t received = call;                                                                             \
+	return likely(received > 0) ? received : receive_slow(kept.descriptor, received, kept.room)
+
 EXPORT ssize_t recv(int fd, void *data, size_t length, int flags)
 {
-	const int before = errno;
-	const ssize_t received = libc.recv(fd, data, length, flags);
-	return likely(received > 0) && !special(fd) ? received : receive_slow(fd, received, length, before);
+	RECEIVE(length, route.recv(fd, data, length, flags));
 }
 
 EXPORT ssize_t __recv_chk(int fd, void *data, size_t length, size_t size, int flags)
 {
-	const int before = errno;
-	const ssize_t received = libc.__recv_chk(fd, data, length, size, flags);
-	return likely(received > 0) && !special(fd) ? received : receive_slow(fd, received, length, before);
+	RECEIVE(length, route.__recv_chk(fd, data, length, size, flags));
 }
 
 EXPORT ssize_t recvfrom(int fd, void *data, size_t length, int flags, struct sockaddr *from, socklen_t *from_length)
 {
-	const int before = errno;
-	const ssize_t received = libc.recvfrom(fd, data, length, flags, from, from_length);
-	return likely(received > 0) && !special(fd) ? received : receive_slow(fd, received, length, before);
+	RECEIVE(length, route.recvfrom(fd, data, length, flags, from, from_length));
 }
 
 EXPORT ssize_t __recvfrom_chk(int fd, void *data, size_t length, size_t size, int flags, struct sockaddr *from,
                               socklen_t *from_length)
 {
-	const int before = errno;
-	const ssize_t received = libc.__recvfrom_chk(fd, data, length, size, flags, from, from_length);
-	return likely(received > 0) && !special(fd) ? received : receive_slow(fd, received, length, before);
+	RECEIVE(length, route.__recvfrom_chk(fd, data, length, size, flags, from, from_length));
 }
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-	const int before = errno;
-	const ssize_t received = libc.recvmsg(fd, message, flags);
+	const ssize_t received = route.recvmsg(fd, message, flags);
 	if (received >= 0 && unlikely(message->msg_controllen))
 		receive_arm(message);
-	if (likely(received > 0) && !special(fd))
+	if (likely(received > 0))
 		return received;
-	return receive_slow(fd, received, received ? 1 : total(message->msg_iov, message->msg_iovlen), before);
+	return receive_slow(fd, received, received ? 0 : total(message->msg_iov, message->msg_iovlen));
 }
 
 EXPORT ssize_t read(int fd, void *data, size_t length)
 {
-	const int before = errno;
-	const ssize_t received = libc.read(fd, data, length);
-	return likely(received > 0) && !special(fd) ? received : receive_slow(fd, received, length, before);
+	RECEIVE(length, route.read(fd, data, length));
 }
 
 EXPORT ssize_t __read_chk(int fd, void *data, size_t length, size_t size)
 {
-	const int before = errno;
-	const ssize_t received = libc.__read_chk(fd, data, length, size);
-	return likely(received > 0) && !special(fd) ? received : receive_slow(fd, received, length, before);
+	RECEIVE(length, route.__read_chk(fd, data, length, size));
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 {
-	const int before = errno;
-	const ssize_t received = libc.readv(fd, parts, count);
-	if (likely(received > 0) && !special(fd))
+	const ssize_t received = route.readv(fd, parts, count);
+	if (likely(received > 0))
 		return received;
-	return receive_slow(fd, received, received ? 1 : total(parts, (size_t)count), before);
+	return receive_slow(fd, received, received ? 0 : total(parts, (size_t)count));
 }
 
 /* Waits: only those for writing are looked at. */
 
-static inline bool waits_for_writing(const struct pollfd *fds, nfds_t count)
+static inline __attribute__((always_inline)) bool waits_for_writing(const struct pollfd *fds, nfds_t count)
 {
-	for (nfds_t i = 0; i < count; i++)
-		if (fds[i].events & (POLLOUT | POLLWRNORM | POLLWRBAND))
-			return true;
-	return false;
+	/* All of them without a branch for each, and what lies beside the events, because a whole word is read in fewer
+	 * instructions. */
+	union { struct { short events, revents; } of; uint32_t word; } any = {.word = 0}, one;
+	for (nfds_t i = count; i; i--) {
+		memcpy(&one.word, &fds[i - 1].events, sizeof one.word);
+		any.word |= one.word;
+	}
+	return any.of.events & (POLLOUT | POLLWRNORM | POLLWRBAND);
 }
 
 /** Whether a wait is none of ours; whatever it is, it ends that this thread is a synchronous writer. */
-static inline bool plain_wait(const struct pollfd *fds, nfds_t count)
+static inline __attribute__((always_inline)) bool plain_wait(const struct pollfd *fds, nfds_t count)
 {
 	writer_cookie = 0;
-	return !active || !fds || !waits_for_writing(fds, count);
+	return !fds || !waits_for_writing(fds, count) || !active;
+}
+
+/** A wait for writing. Apart, because what it needs would be saved in the others, too. */
+static __attribute__((noinline)) int poll_for_writing(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	const struct timespec timeout = clock_timespec(ms_to_ns(timeout_ms));
+	return poll_limited(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
 }
 
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-	if (plain_wait(fds, count))
-		return libc.poll(fds, count, timeout_ms);
-	const struct timespec timeout = clock_timespec(ms_to_ns(timeout_ms));
-	return poll_limited(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
+	if (likely(plain_wait(fds, count)))
+		return route.poll(fds, count, timeout_ms);
+	return poll_for_writing(fds, count, timeout_ms);
 }
 
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size)
 {
 	/* A buffer that is too small is for the real one to report. */
 	if (size / sizeof *fds < count || plain_wait(fds, count))
-		return libc.__poll_chk(fds, count, timeout_ms, size);
-	return poll(fds, count, timeout_ms);
+		return real()->__poll_chk(fds, count, timeout_ms, size);
+	return poll_for_writing(fds, count, timeout_ms);
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
 	if (plain_wait(fds, count))
-		return libc.ppoll(fds, count, timeout, mask);
+		return real()->ppoll(fds, count, timeout, mask);
 	return poll_limited(fds, count, timeout, mask);
 }
 
@@ -356,7 +477,7 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
                        size_t size)
 {
 	if (size / sizeof *fds < count || plain_wait(fds, count))
-		return libc.__ppoll_chk(fds, count, timeout, mask, size);
+		return real()->__ppoll_chk(fds, count, timeout, mask, size);
 	return poll_limited(fds, count, timeout, mask);
 }
 
@@ -364,7 +485,7 @@ EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, str
 {
 	writer_cookie = 0;
 	if (!active || !writes || (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
-		return libc.select(count, reads, writes, excepts, timeout);
+		return real()->select(count, reads, writes, excepts, timeout);
 	const int64_t begun_ns = clock_now_ns();
 	const struct timeval given = timeout ? *timeout : (struct timeval){0};
 	const struct timespec limit = {.tv_sec = given.tv_sec + given.tv_usec / 1000000,
@@ -389,35 +510,35 @@ EXPORT int pselect(int count, fd_set *reads, fd_set *writes, fd_set *excepts, co
 {
 	writer_cookie = 0;
 	if (!active || !writes)
-		return libc.pselect(count, reads, writes, excepts, timeout, mask);
+		return real()->pselect(count, reads, writes, excepts, timeout, mask);
 	return select_limited(count, reads, writes, excepts, timeout, mask);
 }
 
 /** Whether a wait in epoll needs no look of ours. */
-static inline bool plain_epoll(void)
+static inline __attribute__((always_inline)) bool plain_epoll(void)
 {
 	writer_cookie = 0;
-	return likely(!atomic_load_explicit(&watched, memory_order_relaxed) &&
-	              !atomic_load_explicit(&attention, memory_order_relaxed) && !epoll_needs_bound());
+	return likely(!atomic_load_explicit(&watched, memory_order_relaxed)) &&
+	       likely(!atomic_load_explicit(&attention, memory_order_relaxed)) && likely(*atomic_load_explicit(&socket_only_thread, memory_order_relaxed));
 }
 
 EXPORT int epoll_ctl(int epfd, int operation, int fd, struct epoll_event *event)
 {
 	writer_cookie = 0;
-	return libc.epoll_ctl(epfd, operation, fd, event);
+	return real()->epoll_ctl(epfd, operation, fd, event);
 }
 
 EXPORT int epoll_wait(int epfd, struct epoll_event *events, int most, int timeout_ms)
 {
 	if (plain_epoll())
-		return libc.epoll_wait(epfd, events, most, timeout_ms);
+		return route.epoll_wait(epfd, events, most, timeout_ms);
 	return epoll_limited(epfd, events, most, ms_to_ns(timeout_ms), false, NULL);
 }
 
 EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int most, int timeout_ms, const sigset_t *mask)
 {
 	if (plain_epoll())
-		return libc.epoll_pwait(epfd, events, most, timeout_ms, mask);
+		return route.epoll_pwait(epfd, events, most, timeout_ms, mask);
 	return epoll_limited(epfd, events, most, ms_to_ns(timeout_ms), false, mask);
 }
 
@@ -426,7 +547,7 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int most, const st
 {
 	if (plain_epoll() || (timeout && (timeout->tv_sec < 0 || timeout->tv_sec >= INT64_MAX / NS_PER_S ||
 	                                  timeout->tv_nsec < 0 || timeout->tv_nsec >= NS_PER_S)))
-		return libc.epoll_pwait2(epfd, events, most, timeout, mask);
+		return real()->epoll_pwait2(epfd, events, most, timeout, mask);
 	const int64_t timeout_ns = timeout ? timeout->tv_sec * NS_PER_S + timeout->tv_nsec : NEVER_NS;
 	return epoll_limited(epfd, events, most, timeout_ns, true, mask);
 }
@@ -435,12 +556,14 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int most, const st
 
 EXPORT int getsockopt(int fd, int level, int option, void *value, socklen_t *length)
 {
-	return getsockopt_limited(fd, level, option, value, length, errno);
+	const int before = errno_now();
+	real();
+	return getsockopt_limited(fd, level, option, value, length, before);
 }
 
 EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
 {
-	const int result = libc.setsockopt(fd, level, option, value, length);
+	const int result = real()->setsockopt(fd, level, option, value, length);
 	if (result == 0 && active)
 		setsockopt_noticed(fd, level, option);
 	return result;
@@ -452,7 +575,7 @@ EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_
 	va_start(arguments, command);                                                                              \
 	void *argument = va_arg(arguments, void *);                                                                \
 	va_end(arguments);                                                                                         \
-	const int result = libc.name(fd, command, argument);                                                       \
+	const int result = real()->name(fd, command, argument);                                                       \
 	if (result >= 0 && command == F_SETFL)                                                                     \
 		blocking_noticed(fd, (intptr_t)argument & O_NONBLOCK);                                             \
 	else if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC))                                \
@@ -475,7 +598,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	void *argument = va_arg(arguments, void *);
 	va_end(arguments);
-	const int result = libc.ioctl(fd, request, argument);
+	const int result = real()->ioctl(fd, request, argument);
 	if (result == 0 && request == FIONBIO)
 		blocking_noticed(fd, *(const int *)argument != 0);
 	return result;
@@ -483,7 +606,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 
 EXPORT int dup(int from)
 {
-	const int to = libc.dup(from);
+	const int to = real()->dup(from);
 	if (to >= 0)
 		duplicate_noticed(from, to);
 	return to;
@@ -491,7 +614,7 @@ EXPORT int dup(int from)
 
 EXPORT int dup2(int from, int to)
 {
-	const int result = libc.dup2(from, to);
+	const int result = real()->dup2(from, to);
 	if (result >= 0 && from != to)
 		duplicate_noticed(from, to);
 	return result;
@@ -499,7 +622,7 @@ EXPORT int dup2(int from, int to)
 
 EXPORT int dup3(int from, int to, int flags)
 {
-	const int result = libc.dup3(from, to, flags);
+	const int result = real()->dup3(from, to, flags);
 	if (result >= 0)
 		duplicate_noticed(from, to);
 	return result;
@@ -510,52 +633,52 @@ EXPORT int dup3(int from, int to, int flags)
 EXPORT __attribute__((noreturn)) void _exit(int status)
 {
 	finish();
-	libc._exit(status);
+	real()->_exit(status);
 	__builtin_unreachable();
 }
 
 EXPORT __attribute__((noreturn)) void _Exit(int status)
 {
 	finish();
-	libc._Exit(status);
+	real()->_Exit(status);
 	__builtin_unreachable();
 }
 
 EXPORT __attribute__((noreturn)) void quick_exit(int status)
 {
 	finish();
-	libc.quick_exit(status);
+	real()->quick_exit(status);
 	__builtin_unreachable();
 }
 
 EXPORT int execve(const char *path, char *const *arguments, char *const *environment)
 {
 	finish();
-	return libc.execve(path, arguments, environment);
+	return real()->execve(path, arguments, environment);
 }
 
 EXPORT int execv(const char *path, char *const *arguments)
 {
 	finish();
-	return libc.execv(path, arguments);
+	return real()->execv(path, arguments);
 }
 
 EXPORT int execvp(const char *name, char *const *arguments)
 {
 	finish();
-	return libc.execvp(name, arguments);
+	return real()->execvp(name, arguments);
 }
 
 EXPORT int execvpe(const char *name, char *const *arguments, char *const *environment)
 {
 	finish();
-	return libc.execvpe(name, arguments, environment);
+	return real()->execvpe(name, arguments, environment);
 }
 
 EXPORT int fexecve(int fd, char *const *arguments, char *const *environment)
 {
 	finish();
-	return libc.fexecve(fd, arguments, environment);
+	return real()->fexecve(fd, arguments, environment);
 }
 
 /** How many arguments follow @p first, the NULL at their end not counted. */

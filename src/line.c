@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "json.h"
+#include "libc.h"
 #include "start.h"
 
 /** Characters of the program's name; a longer one is cut off visibly. */
@@ -30,12 +31,12 @@ void line_begin_text(struct line *line, const char *what)
 	text_start(&line->text, line->buffer, sizeof line->buffer - 1);
 	text_add(&line->text, settings.log == LOG_TO_SYSLOG ? "sndtimeo[" : "sndtimeo: ");
 	if (settings.log == LOG_TO_SYSLOG) {
-		text_add_number(&line->text, getpid());
+		text_add_number(&line->text, libc.getpid());
 		text_add(&line->text, "]: ");
 	}
 	text_add_foreign(&line->text, program, NAME_MOST);
 	text_add(&line->text, "[");
-	text_add_number(&line->text, getpid());
+	text_add_number(&line->text, libc.getpid());
 	text_add(&line->text, "]: ");
 	text_add(&line->text, what);
 }
@@ -51,7 +52,7 @@ static void add_padded(struct text *t, int64_t number, int64_t digits_over)
 static void add_time(struct text *t)
 {
 	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
+	libc.clock_gettime(CLOCK_REALTIME, &now);
 	/* Days and years counted from March, in eras of 400 years, so that leap days come last. */
 	const int64_t days = now.tv_sec / 86400 + 719468, era = days / 146097, day = days % 146097;
 	const int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
@@ -82,7 +83,7 @@ void line_begin_json(struct line *line, const char *event)
 	json_begin(&line->text);
 	json_string(&line->text, "time", time, sizeof time);
 	json_string(&line->text, "program", program, NAME_MOST);
-	json_number(&line->text, "pid", getpid());
+	json_number(&line->text, "pid", libc.getpid());
 	json_string(&line->text, "event", event, SIZE_MAX);
 }
 

@@ -35,14 +35,14 @@ static bool is_a_peers(const struct stat *error)
 	if (!S_ISSOCK(error->st_mode))
 		return false;
 	return libc.getsockopt(STDERR_FILENO, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX ||
-	       fstat(STDIN_FILENO, &input) < 0 || (input.st_dev == error->st_dev && input.st_ino == error->st_ino);
+	       libc.fstat(STDIN_FILENO, &input) < 0 || (input.st_dev == error->st_dev && input.st_ino == error->st_ino);
 }
 
 void log_start(void)
 {
 	struct stat file;
 	/* A program that was begun without one gives its number to a file of its own. */
-	if (fstat(STDERR_FILENO, &file) < 0 || is_a_peers(&file))
+	if (libc.fstat(STDERR_FILENO, &file) < 0 || is_a_peers(&file))
 		return;
 	standard_error.device = file.st_dev;
 	standard_error.number = file.st_ino;
@@ -54,7 +54,7 @@ static bool is_standard_error(void)
 {
 	struct stat file;
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
-	return standard_error.known && fstat(STDERR_FILENO, &file) == 0 &&
+	return standard_error.known && libc.fstat(STDERR_FILENO, &file) == 0 &&
 	       file.st_dev == standard_error.device && file.st_ino == standard_error.number &&
 	       libc.poll(&room, 1, 0) == 1 && room.revents == POLLOUT;
 }
@@ -62,15 +62,15 @@ static bool is_standard_error(void)
 static int open_log(void)
 {
 	/* Not to wait for the reader of a FIFO. */
-	return open(settings.log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+	return libc.open(settings.log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 }
 
 static int open_system_log(void)
 {
 	const struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = SYSTEM_LOG};
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const int fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && libc.connect(fd, (const struct sockaddr *)&to, sizeof to) < 0) {
-		close(fd);
+		libc.close(fd);
 		return -1;
 	}
 	return fd;
@@ -82,7 +82,7 @@ static void write_to_file(const char *line, size_t length)
 	if (fd < 0)
 		return;
 	(void)!libc.write(fd, line, length);
-	close(fd);
+	libc.close(fd);
 }
 
 /** A datagram, "<12>name[pid]: what": the log puts the time to it. */
@@ -95,7 +95,7 @@ static void write_to_system(const char *line, size_t length)
 	memcpy(buffer, SYSTEM_LOG_PRIORITY, strlen(SYSTEM_LOG_PRIORITY));
 	memcpy(buffer + strlen(SYSTEM_LOG_PRIORITY), line, length);
 	(void)!libc.send(fd, buffer, strlen(SYSTEM_LOG_PRIORITY) + length, MSG_NOSIGNAL);
-	close(fd);
+	libc.close(fd);
 }
 
 /** What a write may raise: a pipe has lost its reader, a file is longer than RLIMIT_FSIZE. One that comes of our writing
@@ -103,14 +103,14 @@ static void write_to_system(const char *line, size_t length)
 static void take_back(const sigset_t *raised, const sigset_t *pending_before)
 {
 	sigset_t pending, ours;
-	sigemptyset(&ours);
-	sigpending(&pending);
+	libc.sigemptyset(&ours);
+	libc.sigpending(&pending);
 	for (int signal = 1; signal < NSIG; signal++)
-		if (sigismember(raised, signal) == 1 && sigismember(&pending, signal) == 1 &&
-		    sigismember(pending_before, signal) == 0)
-			sigaddset(&ours, signal);
-	if (sigismember(&ours, SIGPIPE) || sigismember(&ours, SIGXFSZ))
-		sigtimedwait(&ours, NULL, &(struct timespec){0});
+		if (libc.sigismember(raised, signal) == 1 && libc.sigismember(&pending, signal) == 1 &&
+		    libc.sigismember(pending_before, signal) == 0)
+			libc.sigaddset(&ours, signal);
+	if (libc.sigismember(&ours, SIGPIPE) || libc.sigismember(&ours, SIGXFSZ))
+		libc.sigtimedwait(&ours, NULL, &(struct timespec){0});
 }
 
 static void deliver(enum log_target target, const char *line, size_t length)
@@ -118,12 +118,12 @@ static void deliver(enum log_target target, const char *line, size_t length)
 	sigset_t raised, before, pending;
 	const int error = errno;
 	int cancelled = 0;
-	sigemptyset(&raised);
-	sigaddset(&raised, SIGPIPE);
-	sigaddset(&raised, SIGXFSZ);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled);
-	pthread_sigmask(SIG_BLOCK, &raised, &before);
-	sigpending(&pending);
+	libc.sigemptyset(&raised);
+	libc.sigaddset(&raised, SIGPIPE);
+	libc.sigaddset(&raised, SIGXFSZ);
+	libc.pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled);
+	libc.pthread_sigmask(SIG_BLOCK, &raised, &before);
+	libc.sigpending(&pending);
 	switch (target) {
 	case LOG_TO_STDERR:
 		if (is_standard_error())
@@ -135,8 +135,8 @@ static void deliver(enum log_target target, const char *line, size_t length)
 	case LOG_TO_NOTHING: break;
 	}
 	take_back(&raised, &pending);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_setcancelstate(cancelled, NULL);
+	libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
+	libc.pthread_setcancelstate(cancelled, NULL);
 	errno = error;
 }
 
@@ -171,6 +171,6 @@ int log_defect(void)
 		return 0;
 	if (fd < 0)
 		return errno;
-	close(fd);
+	libc.close(fd);
 	return 0;
 }

@@ -10,6 +10,8 @@
 
 #include <sys/mman.h>
 
+#include "libc.h"
+#include "route.h"
 #include "socket.h"
 
 /** Sockets remembered at most: an event loop may have ten thousand that refuse at once. */
@@ -33,7 +35,7 @@ static struct {
 
 void memory_start(void)
 {
-	void *pages = mmap(NULL, sizeof *store, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *pages = libc.mmap(NULL, sizeof *store, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	store = pages == MAP_FAILED ? NULL : pages;
 }
 
@@ -122,18 +124,19 @@ static void list(struct memory *m)
 	atomic_fetch_or(&store->listed[slot / 64], UINT64_C(1) << slot % 64);
 }
 
-/** Count a socket among those with a flag of a kind, or no more. */
-static void count(_Atomic unsigned *sockets, unsigned before, unsigned now)
+/** Count a socket among those with a flag of a kind, or no more. @return whether there are some now and were none, or the
+ * other way round */
+static bool count(_Atomic unsigned *sockets, unsigned before, unsigned now)
 {
 	if (now && !before)
-		atomic_fetch_add(sockets, 1);
-	else if (before && !now)
-		atomic_fetch_sub(sockets, 1);
+		return atomic_fetch_add(sockets, 1) == 0;
+	return before && !now && atomic_fetch_sub(sockets, 1) == 1;
 }
 
 static void recount(unsigned before, unsigned now)
 {
-	count(&attention, before & MEMORY_NOTICED, now & MEMORY_NOTICED);
+	if (count(&attention, before & MEMORY_NOTICED, now & MEMORY_NOTICED))
+		route_settle();
 	count(&watched, before & LOOKED_AFTER, now & LOOKED_AFTER);
 	count(&nudged, before & MEMORY_NUDGED, now & MEMORY_NUDGED);
 }
@@ -169,6 +172,7 @@ void memory_hint_all(void)
 {
 	all_hinted = true;
 	atomic_fetch_add(&attention, 1);
+	route_settle();
 }
 
 void memory_unhint(int fd)

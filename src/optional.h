@@ -10,10 +10,7 @@
 #ifndef SNDTIMEO_OPTIONAL_H
 #define SNDTIMEO_OPTIONAL_H
 
-__asm__(".weak __errno_location, bcmp, clock_gettime, close, dlsym, environ, fstat, getauxval, getpid, getrlimit\n\t"
-        ".weak getsockname, inet_ntop, inet_pton, madvise, memcmp, memcpy, memmove, memset, mmap, mremap, munmap\n\t"
-        ".weak open, open64, program_invocation_short_name, pthread_setcancelstate, pthread_sigmask, shutdown\n\t"
-        ".weak sigaction, sigaddset, sigemptyset, sigfillset, sigismember, sigpending, sigtimedwait, socket\n\t"
-        ".weak memchr, pread, strchr, strcmp, strcspn, strlen, strncmp, strnlen, strspn, __stack_chk_fail");
+__asm__(".weak __errno_location, bcmp, dl_iterate_phdr, dlsym, environ, memchr, memcmp, memcpy, memmove, memset\n\t"
+        ".weak mremap, program_invocation_short_name, strcmp, strlen, strnlen, __stack_chk_fail");
 
 #endif

@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define DIGITS "0123456789"
 #define RATE_MOST (INT64_C(1) << 40)
 
 struct unit {
@@ -25,6 +24,13 @@ static int64_t worth_of(const char *name, const struct unit *units, size_t count
 	return 0;
 }
 
+static const char *skip_digits(const char *text)
+{
+	while (*text >= '0' && *text <= '9')
+		text++;
+	return text;
+}
+
 /* A decimal number with one of @p units, of @p most at most. */
 static bool parse(const char *text, const struct unit *units, size_t count, int64_t most, int64_t *value)
 {
@@ -33,9 +39,9 @@ static bool parse(const char *text, const struct unit *units, size_t count, int6
 		return true;
 	}
 
-	const char *whole_end = text + strspn(text, DIGITS);
+	const char *whole_end = skip_digits(text);
 	const char *fraction = *whole_end == '.' ? whole_end + 1 : whole_end;
-	const char *fraction_end = fraction + strspn(fraction, DIGITS);
+	const char *fraction_end = skip_digits(fraction);
 	int64_t unit = worth_of(fraction_end, units, count);
 
 	if (unit == 0 || (whole_end == text && fraction_end == fraction))

@@ -11,9 +11,10 @@
 #include "socket.h"
 #include "start.h"
 
-ssize_t receive_slow(int fd, ssize_t result, size_t asked, int before)
+ssize_t receive_slow(int fd, ssize_t result, size_t asked)
 {
-	const int error = result < 0 ? errno : before;
+	/* Of a call that succeeded: as it was before. */
+	const int error = errno;
 	uint64_t cookie;
 	if (!active)
 		return result;

@@ -9,17 +9,13 @@
  */
 #include "rules.h"
 
-#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "libc.h"
 #include "nearest.h"
 #include "text.h"
 
@@ -93,7 +89,7 @@ struct reading {
 
 static void *map(size_t size)
 {
-	void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *pages = libc.mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	return pages == MAP_FAILED ? NULL : pages;
 }
 
@@ -137,7 +133,7 @@ static bool grow(struct rules *rules, size_t more)
 		for (size_t i = 0; i < rules->count; i++)
 			if (rules->all[i].kinds & (OF_PATH | OF_ABSTRACT))
 				paths_of(&larger)[i] = paths_of(rules)[i];
-		munmap(rules->all, rules->room * ROOM_FOR_ONE);
+		libc.munmap(rules->all, rules->room * ROOM_FOR_ONE);
 	}
 	*rules = larger;
 	return true;
@@ -303,7 +299,7 @@ static bool take_numeric(int family, const char *at, const char *end, uint8_t ad
 	if (length >= sizeof copy)
 		return false;
 	memcpy(copy, at, length);
-	return inet_pton(family, copy, address) == 1;
+	return libc.inet_pton(family, copy, address) == 1;
 }
 
 /** The @p bits highest bits of 64. */
@@ -580,7 +576,7 @@ static void tell_fault(const char *path, int fault, rules_complain *complain, vo
 static int read_all(int fd, char *text, size_t *length)
 {
 	struct stat file;
-	if (fstat(fd, &file) < 0)
+	if (libc.fstat(fd, &file) < 0)
 		return errno;
 	if (!S_ISREG(file.st_mode))
 		return NOT_A_FILE;
@@ -588,7 +584,7 @@ static int read_all(int fd, char *text, size_t *length)
 		return TOO_LARGE;
 	/* Up to its end, not its size: in /proc that is 0. pread(), because read() is a function that we replace. */
 	for (*length = 0; *length <= FILE_MOST;) {
-		const ssize_t got = pread(fd, text + *length, FILE_MOST + 1 - *length, (off_t)*length);
+		const ssize_t got = libc.pread(fd, text + *length, FILE_MOST + 1 - *length, (off_t)*length);
 		if (got == 0)
 			return NO_FAULT;
 		if (got < 0 && errno != EINTR)
@@ -602,21 +598,21 @@ static int read_all(int fd, char *text, size_t *length)
 size_t rules_add_file(struct rules *rules, const char *path, rules_complain *complain, void *context)
 {
 	/* Without O_NONBLOCK a FIFO would be waited for; a terminal must not become ours. */
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	const int fd = libc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int fault = fd < 0 ? errno : NO_FAULT;
 	char *text = NULL;
 	size_t length = 0, mistakes = 1;
 	if (!fault) {
 		text = map(FILE_MOST + 1);
 		fault = text ? read_all(fd, text, &length) : NO_MEMORY;
-		close(fd);
+		libc.close(fd);
 	}
 	if (fault)
 		tell_fault(path, fault, complain, context);
 	else
 		mistakes = rules_add(rules, text, length, path, complain, context);
 	if (text)
-		munmap(text, FILE_MOST + 1);
+		libc.munmap(text, FILE_MOST + 1);
 	return mistakes;
 }
 

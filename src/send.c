@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "nudge.h"
 #include "place.h"
+#include "route.h"
 #include "signals.h"
 #include "slow.h"
 #include "socket.h"
@@ -348,9 +349,9 @@ static ssize_t note_refusal(const struct outgoing *o, ssize_t result, int error,
 }
 
 /** A blocking send came back early: because of a signal, or because SO_SNDTIMEO, ours or the program's, ran out. */
-static ssize_t returned_early(const struct outgoing *o, ssize_t result, int error, uint64_t cookie, uint64_t started)
+static ssize_t returned_early(const struct outgoing *o, ssize_t result, int error, uint64_t cookie)
 {
-	const int64_t waited_ns = clock_since_ns(started);
+	const int64_t waited_ns = clock_since_ns(o->started);
 	int64_t limit_us = 0;
 	bool refused = error == EINTR && signals_restart();
 	socket_send_timeout(o->fd, &limit_us);
@@ -373,12 +374,12 @@ static ssize_t returned_early(const struct outgoing *o, ssize_t result, int erro
 }
 
 /** MSG_FASTOPEN, or a connect that was put off until the first send (TCP_FASTOPEN_CONNECT), is under way. */
-static ssize_t connect_first(const struct outgoing *o, ssize_t result, int error, uint64_t cookie, uint64_t started)
+static ssize_t connect_first(const struct outgoing *o, ssize_t result, int error, uint64_t cookie)
 {
 	const bool named = o->how == WITH_SENDTO, message = o->how == WITH_SENDMSG;
 	const struct sockaddr *to = named ? o->to : message ? o->message->msg_name : NULL;
 	const socklen_t to_length = named ? o->to_length : message ? o->message->msg_namelen : 0;
-	const int64_t now_ns = clock_now_ns(), begun_ns = now_ns - clock_since_ns(started);
+	const int64_t now_ns = clock_now_ns(), begun_ns = now_ns - clock_since_ns(o->started);
 	if (asked_not_to_wait(o) || socket_nonblocking(o->fd)) {
 		connect_under_way(o->fd, to, to_length, begun_ns);
 		errno = error;
@@ -405,11 +406,11 @@ static bool may_have_waited(uint64_t started)
 
 /** In a sandbox that forbids to ask, a socket that was armed before may come back too early. Then there is no limit
  * that could be held without cutting the healthy, so the call goes on as it would without us. */
-static ssize_t carry_blindly(const struct outgoing *o, ssize_t result, int error, uint64_t started)
+static ssize_t carry_blindly(const struct outgoing *o, ssize_t result, int error)
 {
 	struct pollfd room = {.fd = o->fd, .events = POLLOUT};
 	size_t accepted = result > 0 ? (size_t)result : 0;
-	const bool goes_on = (result > 0 || error == EAGAIN) && may_have_run_out(started) && completable(o) &&
+	const bool goes_on = (result > 0 || error == EAGAIN) && may_have_run_out(o->started) && completable(o) &&
 	                     !asked_not_to_wait(o) && !socket_nonblocking(o->fd);
 	while (goes_on && accepted < o->length && socket_await(&room, NULL, NULL) == 1) {
 		/* The kernel tells an error once: with bytes to count, it is left for the next call. */
@@ -427,13 +428,13 @@ static ssize_t carry_blindly(const struct outgoing *o, ssize_t result, int error
 }
 
 /** What a send that was not complete means. Sets errno if it returns -1. */
-static ssize_t consider(const struct outgoing *o, ssize_t result, int error, uint64_t started)
+static ssize_t consider(const struct outgoing *o, ssize_t result, int error)
 {
 	uint64_t cookie;
 	struct look look;
 	if (!socket_cookie(o->fd, &cookie)) {
 		if (errno == EPERM || errno == EACCES || errno == ENOSYS)
-			return carry_blindly(o, result, error, started);
+			return carry_blindly(o, result, error);
 		errno = error;
 		return result;
 	}
@@ -441,29 +442,15 @@ static ssize_t consider(const struct outgoing *o, ssize_t result, int error, uin
 		return fail(socket_ended(o->fd) ? ETIMEDOUT : error);
 	if (error == EINPROGRESS || (o->flags & MSG_FASTOPEN && o->how != WITH_SPLICE)) {
 		if (socket_look(o->fd, &look) && look.connecting)
-			return connect_first(o, result, error, cookie, started);
+			return connect_first(o, result, error, cookie);
 	}
 	/* A refusal so soon comes from a socket that does not wait, and its loop should not pay for our asking. */
-	if (asked_not_to_wait(o) || (error == EAGAIN && !may_have_waited(started)) || socket_nonblocking(o->fd)) {
+	if (asked_not_to_wait(o) || (error == EAGAIN && !may_have_waited(o->started)) || socket_nonblocking(o->fd)) {
 		if (by_synchronous_writer(o, cookie))
 			return carry(o, result, error, cookie, true, clock_now_ns(), NEVER_NS);
 		return note_refusal(o, result, error, cookie, clock_now_ns());
 	}
-	return returned_early(o, result, error, cookie, started);
-}
-
-ssize_t send_slow(const struct outgoing *o, ssize_t result, uint64_t started, int before)
-{
-	const int error = result < 0 ? errno : 0;
-	if (active && error == ETIMEDOUT)
-		unacked_passed(o->fd);
-	/* A file's end, a full disk, a bad descriptor: nothing of ours. */
-	if (!active || (result < 0 && !send_considered(error)))
-		return result;
-	const ssize_t sent = consider(o, result, error, started);
-	if (sent >= 0)
-		errno = before;
-	return sent;
+	return returned_early(o, result, error, cookie);
 }
 
 /** A send on a connection that had its verdict: nothing is sent that would have to wait. */
@@ -484,41 +471,90 @@ static ssize_t send_ended(const struct outgoing *o, struct memory *m)
 	return fail(ETIMEDOUT);
 }
 
-ssize_t send_careful(const struct outgoing *o, int before)
+static ssize_t look_first(struct outgoing *o);
+
+/** Count what is to be sent, of a call that the kernel has read, or that is not to be made without a look. */
+static void count_bytes(struct outgoing *o)
+{
+	const bool message = o->how == WITH_SENDMSG;
+	if ((!message && o->how != WITH_WRITEV) || !o->data)
+		return;
+	const struct iovec *parts = message ? o->message->msg_iov : o->parts;
+	const size_t count = message ? o->message->msg_iovlen : o->count > 0 ? (size_t)o->count : 0;
+	o->length = 0;
+	for (size_t i = 0; i < count; i++)
+		o->length += parts[i].iov_len;
+}
+
+ssize_t send_slow(struct outgoing *o, ssize_t result)
+{
+	const int error = result < 0 ? errno : 0;
+	if (result == NOT_TRIED)
+		return look_first(o);
+	if (active && error == ETIMEDOUT)
+		unacked_passed(o->fd);
+	/* A file's end, a full disk, a bad descriptor: nothing of ours. */
+	if (!active || (result < 0 && !send_considered(error)))
+		return result;
+	count_bytes(o);
+	if (result == (ssize_t)o->length)
+		return result;
+	const ssize_t sent = consider(o, result, error);
+	if (sent >= 0)
+		errno = o->before;
+	return sent;
+}
+
+/** Send as the program asked for. */
+static ssize_t send_plainly(struct outgoing *o)
+{
+	errno = o->before;
+	o->started = clock_stamp();
+	const ssize_t sent = call(o);
+	return sent == (ssize_t)o->length ? sent : send_slow(o, sent);
+}
+
+/** A send on a descriptor with a hint (memory.h), or before the library has started: what is known of the socket is
+ * looked at before anything is sent. */
+static ssize_t look_first(struct outgoing *o)
 {
 	uint64_t cookie;
-	const uint64_t started = clock_stamp();
+	if (!bound) {
+		o->before = errno;
+		start();
+	}
+	if (!memory_hinted(o->fd))
+		return send_plainly(o);
 	struct memory *m = socket_cookie(o->fd, &cookie) ? memory_find(cookie) : NULL;
 	if (!memory_has(m, MEMORY_NOTICED)) {
 		memory_unhint(o->fd);
 		m = NULL;
 	}
-	errno = before;
+	count_bytes(o);
 	if (memory_has(m, MEMORY_CONNECTING))
 		connect_learn(o->fd);
-	if (memory_has(m, MEMORY_ENDED)) {
-		if (o->length && socket_ended(o->fd))
-			return send_ended(o, m);
-		errno = before;
+	if (memory_has(m, MEMORY_ENDED) && o->length && socket_ended(o->fd)) {
+		errno = o->before;
+		return send_ended(o, m);
 	}
 	if ((memory_has(m, MEMORY_TAKE_CARE) || (settings.dry_run && socket_covered(o->fd))) && o->length &&
 	    completable(o) && !sends_file(o) && !asked_not_to_wait(o) && !socket_nonblocking(o->fd)) {
 		int64_t own_us = 0;
+		errno = o->before;
+		o->started = clock_stamp();
 		const ssize_t sent = push(o, 0);
 		if (sent == (ssize_t)o->length || (sent < 0 && errno != EAGAIN))
-			return sent < 0 ? send_slow(o, sent, started, before) : sent;
+			return sent < 0 ? send_slow(o, sent) : sent;
 		const int error = sent < 0 ? errno : 0;
 		const int64_t now_ns = clock_now_ns();
 		socket_send_timeout(o->fd, &own_us);
 		const ssize_t carried = carry(o, sent, error, cookie, false, now_ns,
 		                              own_us && !send_timeout_ours(own_us) ? now_ns + own_us * 1000 : NEVER_NS);
 		if (carried >= 0)
-			errno = before;
+			errno = o->before;
 		return carried;
 	}
-	errno = before;
-	const ssize_t sent = call(o);
-	return sent == (ssize_t)o->length ? sent : send_slow(o, sent, started, before);
+	return send_plainly(o);
 }
 
 void send_arm(int fd, const struct sockaddr *to, socklen_t length)
@@ -541,7 +577,7 @@ int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, i
 {
 	/* The message the kernel stopped in, or before: the last it counts may be a short one. */
 	unsigned done = result > 0 ? (unsigned)result : 0;
-	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags};
+	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags, .started = started, .before = before};
 	const int error = errno;
 	if (!active || !socket_covered(fd)) {
 		errno = error;
@@ -553,7 +589,7 @@ int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, i
 		o.message = &last->msg_hdr;
 		o.length = message_length(o.message);
 		if (last->msg_len < o.length) {
-			const ssize_t sent = send_slow(&o, (ssize_t)last->msg_len, started, before);
+			const ssize_t sent = send_slow(&o, (ssize_t)last->msg_len);
 			last->msg_len = sent > 0 ? (unsigned)sent : last->msg_len;
 			if (last->msg_len < o.length)
 				return (int)done;
@@ -561,7 +597,7 @@ int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, i
 	} else {
 		o.message = &messages[0].msg_hdr;
 		o.length = message_length(o.message);
-		const ssize_t sent = send_slow(&o, -1, started, before);
+		const ssize_t sent = send_slow(&o, -1);
 		if (sent < 0)
 			return -1;
 		messages[0].msg_len = (unsigned)sent;

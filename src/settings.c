@@ -93,6 +93,26 @@ static bool is_capital(const char *name, size_t length)
 	return true;
 }
 
+/* Whether @p variable begins as all of ours do. */
+static bool is_ours(const char *variable)
+{
+	size_t i = 0;
+
+	while (i < strlen(SETTINGS_PREFIX) && variable[i] == SETTINGS_PREFIX[i])
+		i++;
+	return i == strlen(SETTINGS_PREFIX);
+}
+
+/* The bytes of a variable's name; of all of it if it has no value. */
+static size_t name_length(const char *variable)
+{
+	size_t length = 0;
+
+	while (variable[length] && variable[length] != '=')
+		length++;
+	return length;
+}
+
 /* The setting called by the first @p length bytes of @p name, PREFIX and all. */
 static size_t find(const char *name, size_t length)
 {
@@ -157,14 +177,14 @@ static void tell_bad(const char *shown, const char *value, const char *accepted,
 static const char *suggestion(const char *name)
 {
 	const char *names[NAMES];
-	const size_t prefix = strlen(SETTINGS_PREFIX);
-
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		names[i] = limit_names[i];
 	for (size_t i = 0; i < OTHER_COUNT; i++)
 		names[LIMIT_COUNT + i] = others[i].name;
-	return strncmp(name, SETTINGS_PREFIX, prefix) == 0
-	               ? nearest(name + prefix, strlen(name + prefix), names, NAMES) : NULL;
+	if (!is_ours(name))
+		return NULL;
+	name += strlen(SETTINGS_PREFIX);
+	return nearest(name, strlen(name), names, NAMES);
 }
 
 static void tell_unknown(const char *name, settings_complain *complain, void *context)
@@ -258,18 +278,26 @@ static void check_rate(const struct settings *settings, settings_complain *compl
 	}
 }
 
+bool settings_given(char *const *environment)
+{
+	while (environment && *environment && !is_ours(*environment))
+		environment++;
+	return environment && *environment;
+}
+
 void settings_read(struct settings *settings, char *const *environment, settings_complain *complain, void *context)
 {
 	const char *variables[2] = {NULL};
 
 	memset(settings, 0, sizeof *settings);
 	for (; environment && *environment; environment++) {
-		const char *equals = strchr(*environment, '=');
-
-		if (!equals || equals[1] == '\0' || strncmp(*environment, SETTINGS_PREFIX, strlen(SETTINGS_PREFIX)) != 0)
+		if (!is_ours(*environment))
 			continue;
 
-		const size_t length = (size_t)(equals - *environment), which = find(*environment, length);
+		const size_t length = name_length(*environment), which = find(*environment, length);
+
+		if (!(*environment)[length] || !(*environment)[length + 1])
+			continue;
 
 		if (which == LIMIT_COUNT + RULES || which == LIMIT_COUNT + CONFIG)
 			variables[which - LIMIT_COUNT] = *environment;
@@ -279,7 +307,7 @@ void settings_read(struct settings *settings, char *const *environment, settings
 	/* In this order, whatever the environment's. */
 	for (size_t i = RULES; i <= CONFIG; i++) {
 		if (variables[i])
-			take_variable(settings, variables[i], strcspn(variables[i], "="), complain, context);
+			take_variable(settings, variables[i], name_length(variables[i]), complain, context);
 	}
 	rules_complete(&settings->rules, &settings->limits);
 	check_rate(settings, complain, context);

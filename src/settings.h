@@ -57,6 +57,9 @@ void settings_complaint(struct text *line, enum settings_fault fault, const char
 bool settings_set(struct settings *settings, const char *name, const char *shown, const char *value,
                   settings_complain *complain, void *context);
 
+/** Whether anything in @p environment has a name of ours. */
+bool settings_given(char *const *environment);
+
 /**
  * Read every SNDTIMEO_* variable of @p environment (a NULL-terminated array of NAME=VALUE, as in environ(7); may be
  * NULL) into @p settings, which is zeroed first. An empty value means not given. What is bad or unknown is told of and

@@ -6,16 +6,18 @@
 
 #include <stddef.h>
 
+#include "libc.h"
+
 void signals_block(sigset_t *before)
 {
 	sigset_t all;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, before);
+	libc.sigfillset(&all);
+	libc.pthread_sigmask(SIG_BLOCK, &all, before);
 }
 
 void signals_restore(const sigset_t *before)
 {
-	pthread_sigmask(SIG_SETMASK, before, NULL);
+	libc.pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
 /** Whether a signal tells a thread of its own mistake: it comes in the middle of the program's code, never of a wait,
@@ -41,7 +43,7 @@ bool signals_restart(void)
 	struct sigaction action;
 	/* libc keeps one or two for itself and refuses to tell; those always restart. */
 	for (int signal = 1; signal < NSIG; signal++)
-		if (!is_fault(signal) && sigaction(signal, NULL, &action) == 0 &&
+		if (!is_fault(signal) && libc.sigaction(signal, NULL, &action) == 0 &&
 		    action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
 		    !(action.sa_flags & SA_RESTART))
 			return false;

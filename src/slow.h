@@ -57,21 +57,30 @@ void unacked_passed(int fd);
 
 /* send.c */
 
-/** A call that sends, in one form for all of them. */
+/** A call that sends, in one form for all of them, with what is known from before it. */
 struct outgoing {
+	int before;                   /**< errno */
 	enum {
 		WITH_WRITE, WITH_SEND, WITH_SENDTO, WITH_WRITEV, WITH_SENDMSG, WITH_SENDFILE, WITH_SENDFILE64, WITH_SPLICE
 	} how;
+	uint64_t started;             /**< a clock_stamp() */
 	int fd;
 	int flags;                    /**< of send(2) or splice(2) */
-	size_t length;                /**< bytes asked for */
 	union {
-		struct { const void *data; const struct sockaddr *to; socklen_t to_length; };
-		struct { const struct iovec *parts; int count; };
+		const void *data;
+		const struct iovec *parts;
 		const struct msghdr *message;
+	};
+	size_t length;                /**< bytes asked for; of parts and messages they are counted by send_slow() */
+	union {
+		struct { const struct sockaddr *to; socklen_t to_length; };
+		int count;                                                /**< of parts */
 		struct { int from; void *offset; off64_t *to_offset; };   /**< offset: off_t, off64_t */
 	};
 };
+
+/** What a send() or a write() has of it. */
+#define OUTGOING_PUSHED offsetof(struct outgoing, to)
 
 /** Whether a send that failed with @p error is one to consider; after any other, what the call was given may be a bad
  * descriptor's bad pointer, and is not to be read. */
@@ -81,15 +90,11 @@ static inline bool send_considered(int error)
 }
 
 /**
- * Take over a send that came back with less than all.
+ * Take over a send that came back with less than all, or that is NOT_TRIED (route.h).
  *
- * @param result, started what the real call returned (errno in place), and a clock_stamp() from before it
- * @param before errno from before it
+ * @param result what the real call returned, errno in place
  */
-ssize_t send_slow(const struct outgoing *o, ssize_t result, uint64_t started, int before);
-
-/** Send on a descriptor with a hint (memory.h): what is known of the socket is looked at before anything is sent. */
-ssize_t send_careful(const struct outgoing *o, int before);
+ssize_t send_slow(struct outgoing *o, ssize_t result);
 
 /** sendmmsg(2) that came back with less than all, or with a last message of less than all. */
 int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, int result, uint64_t started,
@@ -101,7 +106,7 @@ void send_arm(int fd, const struct sockaddr *to, socklen_t length);
 /* receive.c */
 
 /** A receive returned 0 or failed: ETIMEDOUT if there was a verdict; any result: the connection is through. */
-ssize_t receive_slow(int fd, ssize_t result, size_t asked, int before);
+ssize_t receive_slow(int fd, ssize_t result, size_t asked);
 
 /** Adopt the sockets that came with a message (SCM_RIGHTS). */
 void receive_arm(const struct msghdr *message);
@@ -123,9 +128,6 @@ int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeou
 /** The socket this thread waited for, for writing alone, before anything else: it is a synchronous writer of it.
  * 0: of none. */
 extern __thread uint64_t writer_cookie __attribute__((visibility("hidden"), tls_model("initial-exec")));
-
-/** Whether an epoll wait has to be bounded even if nothing is watched: another thread may be refused meanwhile. */
-bool epoll_needs_bound(void);
 
 /* options.c */
 

@@ -46,7 +46,11 @@ enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOS
 /** The largest descriptor to put into a set on the stack: 8 KB. */
 #define SELECT_MOST 65535
 
-_Atomic bool socket_covered_seen;
+static const char no = 0, yes = 1;
+_Atomic(const char *) socket_only_thread = &yes;
+/** Not 0 while there is one thread for certain (sys/single_threaded.h). Weak: musl has none. */
+extern char __libc_single_threaded __attribute__((weak));
+
 bool socket_unix_covered, socket_hands_off;
 
 static bool option(int fd, int level, int name, void *value, socklen_t size)
@@ -77,7 +81,8 @@ bool socket_covered(int fd)
 			return false;
 	} else if (!socket_unix_covered || p < 0 || !socket_is_unix(fd))
 		return false;
-	atomic_store_explicit(&socket_covered_seen, true, memory_order_relaxed);
+	atomic_store_explicit(&socket_only_thread, &__libc_single_threaded ? &__libc_single_threaded : &no,
+	                      memory_order_relaxed);
 	return true;
 }
 
@@ -105,7 +110,7 @@ struct destination socket_local(int fd)
 {
 	union { struct sockaddr any; struct sockaddr_storage room; } local;
 	socklen_t size = sizeof local;
-	const bool known = getsockname(fd, &local.any, &size) == 0;
+	const bool known = libc.getsockname(fd, &local.any, &size) == 0;
 	return destination_of(known ? &local.any : NULL, size);
 }
 
@@ -351,7 +356,7 @@ bool socket_reset(int fd)
 		return false;
 	/* As after a reset from the peer: to be read, too, for loops that look at nothing else. It says ENOTCONN, and
 	 * does so all the same. */
-	shutdown(fd, SHUT_RDWR);
+	libc.shutdown(fd, SHUT_RDWR);
 	return true;
 }
 
@@ -365,7 +370,7 @@ void socket_end(int fd)
 	/* The reset would throw unread input away. A kernel that refuses it while another thread waits in the socket
 	 * (some of 6.4 to 6.6) lets that thread go at the shutdown. */
 	if (socket_unread(fd) > 0 || !socket_reset(fd))
-		shutdown(fd, SHUT_RD);
+		libc.shutdown(fd, SHUT_RD);
 }
 
 bool socket_ended(int fd)

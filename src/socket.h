@@ -19,8 +19,9 @@
 #include "destination.h"
 #include "limits.h"
 
-/** Whether socket_covered() ever said yes in this process. */
-extern _Atomic bool socket_covered_seen __attribute__((visibility("hidden")));
+/** Points to 0 where another thread may be refused a send: there are other threads, or may be (musl does not tell), and
+ * socket_covered() has said yes in this process. */
+extern _Atomic(const char *) socket_only_thread __attribute__((visibility("hidden")));
 
 /** Whether unix stream sockets are covered, too, because a rule names one (the others have no limits then). Set at start,
  * as the next. */

@@ -4,8 +4,8 @@
  */
 #include "start.h"
 
-#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
@@ -21,13 +21,14 @@
 #include "memory.h"
 #include "place.h"
 #include "report.h"
+#include "route.h"
 #include "slow.h"
 #include "socket.h"
 
 /** Inherited descriptors are looked for below this number, in one poll(2). */
 #define INHERITED_MOST 1024
 
-bool active;
+bool active, bound;
 struct settings settings;
 
 /** sndtimeo --status looks for it; nothing here does. */
@@ -49,7 +50,7 @@ static void arm_inherited(void)
 	struct rlimit most;
 	nfds_t count = INHERITED_MOST;
 	/* poll(2) refuses more entries than descriptors may be open. */
-	if (getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur < count)
+	if (libc.getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur < count)
 		count = (nfds_t)most.rlim_cur;
 	for (nfds_t i = 0; i < count; i++)
 		open[i] = (struct pollfd){.fd = (int)i};
@@ -97,17 +98,12 @@ static void start_modules(void)
 	                         .rules = settings.rules.count, .memory = memory, .memories = memories};
 }
 
-void start(void)
+static void begin(void)
 {
-	static atomic_flag begun = ATOMIC_FLAG_INIT;
-	if (atomic_flag_test_and_set(&begun)) {
-		bind_libc();
-		return;
-	}
-	bind_libc();
 	/* The environment of a program that runs with more rights than its caller is not to be trusted. */
-	if (getauxval(AT_SECURE))
+	if (libc.getauxval(AT_SECURE) || !settings_given(environ))
 		return;
+	bind_libc_rest();
 	log_start();
 	settings_read(&settings, environ, complain, NULL);
 	line_start();
@@ -120,6 +116,21 @@ void start(void)
 	arm_inherited();
 }
 
+void start(void)
+{
+	static atomic_flag begun = ATOMIC_FLAG_INIT;
+	const int before = errno;
+	const bool again = atomic_flag_test_and_set(&begun);
+	/* Whoever comes while another thread begins does not wait for it, and has no limits yet. */
+	bind_libc();
+	bound = true;
+	if (!again) {
+		begin();
+		route_settle();
+	}
+	errno = before;
+}
+
 void finish(void)
 {
 	const int before = errno;
@@ -129,15 +140,12 @@ void finish(void)
 }
 
 /* A program without libc has nothing to limit, and us nothing to run with. */
-#pragma weak dlsym
+#pragma weak dl_iterate_phdr
 
 __attribute__((constructor)) static void construct(void)
 {
-	if (!dlsym)
-		return;
-	const int before = errno;
-	start();
-	errno = before;
+	if (dl_iterate_phdr)
+		start();
 }
 
 __attribute__((destructor)) static void destruct(void)

@@ -22,6 +22,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "libc.h"
+
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
@@ -70,24 +72,24 @@ static pid_t only;
 
 void summary_start(void)
 {
-	void *pages = mmap(NULL, sizeof *table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *pages = libc.mmap(NULL, sizeof *table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (pages == MAP_FAILED)
 		return;
 	table = pages;
-	only = madvise(pages, sizeof *table, MADV_WIPEONFORK) == 0 ? 0 : getpid();
+	only = libc.madvise(pages, sizeof *table, MADV_WIPEONFORK) == 0 ? 0 : libc.getpid();
 	/* Not left to the first who counts, which may be a vfork child. */
-	atomic_store(&table->owner, getpid());
+	atomic_store(&table->owner, libc.getpid());
 }
 
 static bool is_there(void)
 {
-	return table && (!only || only == getpid());
+	return table && (!only || only == libc.getpid());
 }
 
 static bool is_owner(void)
 {
-	return table && atomic_load(&table->owner) == getpid();
+	return table && atomic_load(&table->owner) == libc.getpid();
 }
 
 static uint64_t mixed(uint64_t hash, const void *bytes, size_t length)
@@ -202,7 +204,7 @@ static struct entry *begin(const struct destination *d, enum summary_side side)
 	if (!summary_on || !is_there())
 		return NULL;
 	if (!atomic_load_explicit(&table->owner, memory_order_relaxed))
-		atomic_compare_exchange_strong(&table->owner, &nobody, getpid());
+		atomic_compare_exchange_strong(&table->owner, &nobody, libc.getpid());
 	return entry_of(d, side);
 }
 

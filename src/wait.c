@@ -332,15 +332,6 @@ int select_limited(int count, fd_set *reads, fd_set *writes, fd_set *excepts, co
 	return wait_limited(&w, nanoseconds(timeout));
 }
 
-/** Weak: musl has none, and then there may always be other threads. */
-extern char __libc_single_threaded __attribute__((weak));
-
-bool epoll_needs_bound(void)
-{
-	return atomic_load_explicit(&socket_covered_seen, memory_order_relaxed) &&
-	       !(&__libc_single_threaded && __libc_single_threaded);
-}
-
 /** Look after what refused bytes to an event loop: the kernel itself makes the event when a connection is ended.
  * @return when to look again */
 static int64_t look_after(int64_t now_ns, int64_t looked_ns)
@@ -437,7 +428,7 @@ int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeou
 			}
 			if (wait_ns > next_ns - now_ns)
 				wait_ns = next_ns > now_ns ? next_ns - now_ns : 0;
-		} else if (wait_ns > EPOLL_SLICE_NS && epoll_needs_bound())
+		} else if (wait_ns > EPOLL_SLICE_NS && !*atomic_load(&socket_only_thread))
 			wait_ns = EPOLL_SLICE_NS;
 		if (!blocked && (until_ns == NEVER_NS ? wait_ns != NEVER_NS : wait_ns < until_ns - now_ns)) {
 			signals_block(&own);

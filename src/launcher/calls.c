@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief The C library's functions, under the names by which socket.c calls them.
+ * @brief The C library's functions, under the names by which the library's modules call them.
  *
  * In place of src/libc.c, whose stubs start the library. What would change a socket is left out, because the sockets
  * that the command asks are another process's.
@@ -9,10 +9,20 @@
 #include "src/libc.h"
 
 struct libc libc = {
+	.clock_gettime = clock_gettime,
+	.close = close,
 	.fcntl = fcntl,
+	.fstat = fstat,
 	.getpeername = getpeername,
+	.getsockname = getsockname,
 	.getsockopt = getsockopt,
+	.inet_ntop = inet_ntop,
+	.inet_pton = inet_pton,
 	.ioctl = ioctl,
+	.mmap = mmap,
+	.munmap = munmap,
+	.open = open,
 	.ppoll = ppoll,
+	.pread = pread,
 	.pselect = pselect,
 };

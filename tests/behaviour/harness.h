@@ -12,7 +12,8 @@
  *
  * From the environment: SNDTIMEO_TEST_LIBRARY and SNDTIMEO_TEST_TESTER (absolute paths), and, optional,
  * SNDTIMEO_TEST_PRELOAD_FIRST (goes in front in LD_PRELOAD: a sanitizer's runtime), SNDTIMEO_TEST_SYMBOLS (a file, one
- * exported symbol a line), SNDTIMEO_TEST_EARLY (a library built from early.c), SNDTIMEO_TEST_SEED,
+ * exported symbol a line), SNDTIMEO_TEST_EARLY (a library built from early.c), SNDTIMEO_TEST_BEHIND (what the names of those
+ * built from behind.c begin with), SNDTIMEO_TEST_SEED,
  * TESTER_UNDER_VALGRIND (the tester, if what is called so runs it under valgrind); for links PYTHON,
  * SNDTIMEO_TEST_SRCDIR and SNDTIMEO_TEST_SERVE (the program built from serve.c).
  */

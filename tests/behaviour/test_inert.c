@@ -178,6 +178,30 @@ ROW_TEST(inert, first_call_of_a_constructor, ROWS_OF(first_calls))
 	expect(ours, "early.first", value_of(without, "early.first"));
 }
 
+/* Another library's functions are called as those of libc are, each by its own name, whatever table they are found in, and
+ * in any state of the socket. */
+static const char *const hash_tables[] = { "gnu", "sysv" };
+static const struct setting behind_settings[] = { { 0 }, { .send_ms = 60000, .connect_ms = 60000 } };
+
+ROW_TEST(inert, library_behind_ours, ROWS_OF(hash_tables) * ROWS_OF(behind_settings))
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
+	char library[512];
+
+	snprintf(library, sizeof library, "%s-%s.so", needed("SNDTIMEO_TEST_BEHIND"), hash_tables[*number % N(hash_tables)]);
+	struct setting setting = behind_settings[*number / N(hash_tables)];
+	setting.preload = library;
+	struct run *run = play(&setting,
+			       "sock tcp4; connect %u; send send 10; send sendto 10; "
+			       "sock tcp4; nonblock 1; connect %u; wait poll out 1000; send send 10; send send 10; "
+			       "recv read 10; behind", peer_port(peer), peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "behind.send", 3);
+	expect(run, "behind.read", 1);
+	peer_finish(peer, 0);
+}
+
 /* Standard descriptors that are closed: nothing of ours opens one in their place. */
 Test(inert, no_descriptor_is_opened, .timeout = 20)
 {

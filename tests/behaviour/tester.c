@@ -938,13 +938,16 @@ static void step_title(struct step *step)
 	memset(title_place, '-', strlen(title_place));
 }
 
-/* early: reports what the constructor in early.c met */
-static void step_early(struct step *step)
+/* early: reports what the constructor in early.c met; behind: how often the functions in behind.c were called */
+static void step_results(struct step *step)
 {
-	const struct early_result *results = dlsym(RTLD_DEFAULT, "early_results");
+	char name[32];
+
+	snprintf(name, sizeof name, "%s_results", step->name);
+	const struct early_result *results = dlsym(RTLD_DEFAULT, name);
 
 	if (!results)
-		die("early.c's library is not loaded");
+		die("the library that it asks for is not loaded");
 	for (; results->name; results++)
 		report(&(struct step){ .label = step->label }, results->name, results->value);
 }
@@ -967,7 +970,8 @@ static const struct known_step {
 	{ "sleep", step_sleep },       { "timer", step_timer },         { "jump", step_jump },
 	{ "join", step_join },         { "cancel", step_cancel },       { "interrupt", step_interrupt },
 	{ "exec", step_exec },         { "adopt", step_adopt },         { "exit", step_exit },
-	{ "early", step_early },       { "port", step_port },
+	{ "early", step_results },     { "behind", step_results },
+	{ "port", step_port },
 	{ "crashhandler", step_crashhandler },
 	{ "timerwrite", step_timerwrite },
 	{ "storm", step_storm },
