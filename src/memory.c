@@ -8,18 +8,19 @@
  */
 #include "memory.h"
 
-#include <sys/mman.h>
-
 #include "libc.h"
 #include "route.h"
 #include "socket.h"
 
 /** Sockets remembered at most: an event loop may have ten thousand that refuse at once. */
 #define SLOTS 16384u
-/** Slots a cookie may be in: one cache-friendly run. */
-#define REACH 16u
+/** Slots that any cookie may be in: a program with few sockets touches no others. */
+#define FIRST_SLOTS 8u
+/** Slots a cookie may be in: those, and one cache-friendly run. */
+#define REACH (FIRST_SLOTS + 16u)
 /** Descriptors with a hint of their own; above, every one counts as hinted. */
 #define HINTS 65536
+#define LOW_HINTS 1024
 #define LOOKED_AFTER (MEMORY_WATCHED | MEMORY_LINGERING)
 #define LISTED (MEMORY_CONNECTING | MEMORY_NUDGED | LOOKED_AFTER)
 
@@ -27,10 +28,12 @@ _Atomic unsigned attention, watched, nudged;
 
 static bool all_hinted;
 
+/** Most programs touch its first page alone. */
 static struct {
-	struct memory slots[SLOTS];
+	_Atomic unsigned char low_hints[LOW_HINTS];
 	_Atomic uint64_t listed[SLOTS / 64];   /**< one bit a slot: it has, or had, a flag that memory_next() looks for */
-	_Atomic unsigned char hints[HINTS];
+	struct memory slots[SLOTS];
+	_Atomic unsigned char high_hints[HINTS - LOW_HINTS];
 } *store;
 
 void memory_start(void)
@@ -45,9 +48,11 @@ const struct memory *memory_all(size_t *count)
 	return store ? store->slots : NULL;
 }
 
-static size_t first_slot(uint64_t cookie)
+/** One of the slots that @p cookie may be in. */
+static struct memory *candidate(uint64_t cookie, size_t i)
 {
-	return (size_t)(cookie * UINT64_C(0x9e3779b97f4a7c15) >> 50) & (SLOTS - 1);
+	const size_t run = (size_t)(cookie * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+	return &store->slots[i < FIRST_SLOTS ? i : FIRST_SLOTS + (run + i) % (SLOTS - FIRST_SLOTS)];
 }
 
 struct memory *memory_find(uint64_t cookie)
@@ -55,7 +60,7 @@ struct memory *memory_find(uint64_t cookie)
 	if (!store || !cookie)
 		return NULL;
 	for (size_t i = 0; i < REACH; i++) {
-		struct memory *m = &store->slots[(first_slot(cookie) + i) % SLOTS];
+		struct memory *m = candidate(cookie, i);
 		if (atomic_load_explicit(&m->cookie, memory_order_acquire) == cookie)
 			return m;
 	}
@@ -68,16 +73,16 @@ static bool take(struct memory *m, uint64_t old, uint64_t cookie)
 	if (!atomic_compare_exchange_strong(&m->cookie, &old, cookie))
 		return false;
 	memory_clear(m, ~0u);
-	atomic_store(&m->clock, 0);
-	atomic_store(&m->since_ns, 0);
-	atomic_store(&m->looked_ns, 0);
-	atomic_store(&m->calm_ns, 0);
-	atomic_store(&m->user_timeout_ms, 0);
-	atomic_store(&m->limits, NULL);
-	atomic_store(&m->wait_ns, 0);
-	atomic_store(&m->wait_acked, 0);
-	atomic_store(&m->refused_ns, 0);
-	atomic_store(&m->refused_busy_ns, 0);
+	atomic_store_explicit(&m->clock, 0, memory_order_relaxed);
+	atomic_store_explicit(&m->since_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&m->looked_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&m->calm_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&m->user_timeout_ms, 0, memory_order_relaxed);
+	atomic_store_explicit(&m->limits, NULL, memory_order_relaxed);
+	atomic_store_explicit(&m->wait_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&m->wait_acked, 0, memory_order_relaxed);
+	atomic_store_explicit(&m->refused_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&m->refused_busy_ns, 0, memory_order_relaxed);
 	return true;
 }
 
@@ -108,7 +113,7 @@ struct memory *memory_of(uint64_t cookie, int fd)
 		return NULL;
 	for (size_t pass = 0; !m && pass < sizeof spare / sizeof *spare; pass++)
 		for (size_t i = 0; !m && i < REACH; i++) {
-			struct memory *slot = &store->slots[(first_slot(cookie) + i) % SLOTS];
+			struct memory *slot = candidate(cookie, i);
 			const uint64_t old = atomic_load_explicit(&slot->cookie, memory_order_relaxed);
 			if (spare[pass](slot) && take(slot, old, cookie))
 				m = slot;
@@ -116,6 +121,12 @@ struct memory *memory_of(uint64_t cookie, int fd)
 	if (m)
 		atomic_store_explicit(&m->fd, fd, memory_order_relaxed);
 	return m;
+}
+
+/** The hint of a descriptor that has one. */
+static _Atomic unsigned char *hint(int fd)
+{
+	return fd < LOW_HINTS ? &store->low_hints[fd] : &store->high_hints[fd - LOW_HINTS];
 }
 
 static void list(struct memory *m)
@@ -148,7 +159,7 @@ void memory_set(struct memory *m, unsigned flags)
 	const unsigned before = atomic_fetch_or(&m->flags, flags), now = before | flags;
 	const int fd = atomic_load_explicit(&m->fd, memory_order_relaxed);
 	if ((now & MEMORY_NOTICED) && fd >= 0 && fd < HINTS)
-		atomic_store(&store->hints[fd], 1);
+		atomic_store(hint(fd), 1);
 	if (now & LISTED)
 		list(m);
 	recount(before, now);
@@ -165,7 +176,7 @@ void memory_clear(struct memory *m, unsigned flags)
 bool memory_hinted(int fd)
 {
 	return store && fd >= 0 &&
-	       (all_hinted || fd >= HINTS || atomic_load_explicit(&store->hints[fd], memory_order_relaxed));
+	       (all_hinted || fd >= HINTS || atomic_load_explicit(hint(fd), memory_order_relaxed));
 }
 
 void memory_hint_all(void)
@@ -178,13 +189,13 @@ void memory_hint_all(void)
 void memory_unhint(int fd)
 {
 	if (store && fd >= 0 && fd < HINTS)
-		atomic_store_explicit(&store->hints[fd], 0, memory_order_relaxed);
+		atomic_store_explicit(hint(fd), 0, memory_order_relaxed);
 }
 
 void memory_copy_hint(int from, int to)
 {
 	if (memory_hinted(from) && to >= 0 && to < HINTS)
-		atomic_store(&store->hints[to], 1);
+		atomic_store(hint(to), 1);
 }
 
 struct memory *memory_next(size_t *position, unsigned flags)

@@ -6,18 +6,33 @@
 
 #include <stdatomic.h>
 
+#include "libc.h"
 #include "memory.h"
 #include "rules.h"
 #include "socket.h"
 #include "start.h"
 
-/** One bit a port. A port that was listened on and is later one that a connection of ours begins at is taken for the
- * wrong side; that takes a program which gives a listener up and connects from its number. */
-static _Atomic uint64_t listened[65536 / 64];
+/** One bit a port, from the first listen() on. A port that was listened on and is later one that a connection of ours
+ * begins at is taken for the wrong side; that takes a program which gives a listener up and connects from its number. */
+#define PORTS 65536
+static _Atomic(_Atomic uint64_t *) listened;
 
 static bool was_listened_on(uint16_t port)
 {
-	return atomic_load_explicit(&listened[port / 64], memory_order_relaxed) >> port % 64 & 1;
+	_Atomic uint64_t *ports = atomic_load(&listened);
+	return ports && atomic_load_explicit(&ports[port / 64], memory_order_relaxed) >> port % 64 & 1;
+}
+
+/** The bits, made if there are none yet; NULL: no memory. */
+static _Atomic uint64_t *ports_to_note(void)
+{
+	_Atomic uint64_t *none = NULL;
+	if (!atomic_load(&listened)) {
+		void *pages = libc.mmap(NULL, PORTS / 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (pages != MAP_FAILED && !atomic_compare_exchange_strong(&listened, &none, pages))
+			libc.munmap(pages, PORTS / 8);
+	}
+	return atomic_load(&listened);
 }
 
 static bool is_ip(const struct destination *d)
@@ -28,8 +43,9 @@ static bool is_ip(const struct destination *d)
 void place_listens(int fd)
 {
 	const struct destination local = socket_local(fd);
-	if (is_ip(&local))
-		atomic_fetch_or(&listened[local.port / 64], UINT64_C(1) << local.port % 64);
+	_Atomic uint64_t *ports = is_ip(&local) ? ports_to_note() : NULL;
+	if (ports)
+		atomic_fetch_or(&ports[local.port / 64], UINT64_C(1) << local.port % 64);
 }
 
 struct place place_of(int fd)

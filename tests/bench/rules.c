@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/libc.h"
 #include "src/rules.h"
 
 #define RULES 10000u
@@ -118,6 +119,8 @@ static struct times look_up_often(const struct rules *rules, const struct destin
 
 int main(void)
 {
+	bind_libc();
+	bind_libc_rest();
 	/* The kinds that rules of every kind are compared with, and are not for. */
 	static const struct destination none[] = {
 		{.kind = DESTINATION_IPV4, .port = 443, .address = {10, 255, 0, 1}},
