@@ -36,15 +36,10 @@ static void report(int fd, const struct destination *to, int64_t waited_ns, enum
 	report_connect(fd, to, waited_ns / NS_PER_MS, reason);
 }
 
-/** Put the deadline on the socket. @return whether the kernel keeps it, or has it kept for the program; *own_ms is what
- * the program has set */
+/** Put the deadline on the socket, which has @p *own_ms now. @return whether the kernel keeps it, or has it kept for the
+ * program; *own_ms is what the program has set */
 static bool set_deadline(int fd, struct memory *m, int32_t connect_ms, int *own_ms, bool *lower)
 {
-	*lower = false;
-	if (!socket_user_timeout(fd, own_ms)) {
-		*own_ms = 0;
-		return false;
-	}
 	/* A timeout of the program's own that is lower stays; one of ours is from an attempt before this. */
 	if (user_timeout_ours(*own_ms))
 		*own_ms = atomic_load(&m->user_timeout_ms);
@@ -58,16 +53,25 @@ void connect_under_way(int fd, const struct sockaddr *to, socklen_t length, int6
 	const struct destination d = destination(fd, to, length);
 	const struct limits *limits = limits_to(&d);
 	uint64_t cookie;
-	int own_ms;
-	bool lower;
-	if ((!limits->connect_ms && !limits->unacked_ms && !summary_on) || !socket_cookie(fd, &cookie))
+	int own_ms = 0;
+	bool lower = false;
+	if (!limits->connect_ms && !limits->unacked_ms && !summary_on)
+		return;
+	/* Whoever has that option is TCP's. MPTCP's have it in newer kernels. */
+	bool kernel_knows = socket_user_timeout(fd, &own_ms);
+	if (kernel_knows)
+		socket_seen();
+	else if (!socket_covered(fd))
+		return;
+	if (!socket_cookie(fd, &cookie))
 		return;
 	/* Without memory nothing would take it off again. */
 	struct memory *m = memory_of(cookie, fd);
 	if (!m)
 		return;
 	limits_known(m, limits);
-	const bool kernel_knows = set_deadline(fd, m, limits->connect_ms, &own_ms, &lower);
+	if (kernel_knows)
+		kernel_knows = set_deadline(fd, m, limits->connect_ms, &own_ms, &lower);
 	if (lower)
 		return;
 	atomic_store(&m->user_timeout_ms, own_ms);
@@ -76,16 +80,14 @@ void connect_under_way(int fd, const struct sockaddr *to, socklen_t length, int6
 	memory_set(m, MEMORY_CONNECTING | (kernel_knows || !limits->connect_ms ? 0 : MEMORY_WATCHED));
 }
 
-/** The attempt is over: the program's own TCP_USER_TIMEOUT counts again, or SNDTIMEO_UNACKED. */
+/** The attempt is over: the program's own TCP_USER_TIMEOUT counts again, or SNDTIMEO_UNACKED. What it set meanwhile is
+ * remembered (setsockopt_noticed()). */
 static void take_off(int fd, struct memory *m)
 {
-	int ms;
+	const struct limits *limits = limits_for(fd);
 	const int own_ms = atomic_load(&m->user_timeout_ms);
-	if (socket_user_timeout(fd, &ms) && (!ms || user_timeout_ours(ms))) {
-		const int wanted_ms = own_ms ? own_ms : user_timeout_for(limits_for(fd)->unacked_ms);
-		if (wanted_ms != ms)
-			socket_set_user_timeout(fd, wanted_ms);
-	}
+	if (limits->connect_ms || (!own_ms && limits->unacked_ms))
+		socket_set_user_timeout(fd, own_ms ? own_ms : user_timeout_for(limits->unacked_ms));
 	memory_clear(m, MEMORY_CONNECTING | MEMORY_WATCHED);
 }
 
@@ -116,12 +118,11 @@ static void through(int fd, struct memory *m)
 static bool learn(int fd)
 {
 	uint64_t cookie;
-	struct look look;
 	if (!memory_hinted(fd) || !socket_cookie(fd, &cookie))
 		return false;
 	struct memory *m = memory_find(cookie);
 	/* One that failed keeps it: SO_ERROR, or a second connect(), is still to tell. */
-	const bool learned = memory_has(m, MEMORY_CONNECTING) && socket_look(fd, &look) && look.established;
+	const bool learned = memory_has(m, MEMORY_CONNECTING) && socket_established(fd);
 	if (learned)
 		through(fd, m);
 	/* Or every wait from now on would ask again. */
@@ -134,6 +135,15 @@ void connect_learn(int fd)
 {
 	const int before = errno;
 	learn(fd);
+	errno = before;
+}
+
+void connect_through(int fd, struct memory *m)
+{
+	const int before = errno;
+	through(fd, m);
+	if (!memory_has(m, MEMORY_NOTICED))
+		memory_unhint(fd);
 	errno = before;
 }
 
@@ -411,24 +421,30 @@ void unacked_passed(int fd)
 	errno = before;
 }
 
+/** A socket that had its verdict begins a new life. */
+static void begin_anew(int fd)
+{
+	uint64_t cookie;
+	limits_forget(fd);
+	struct memory *m = memory_hinted(fd) && socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
+	if (memory_has(m, MEMORY_ENDED)) {
+		socket_revive(fd);
+		memory_clear(m, MEMORY_ENDED | MEMORY_UNTOLD | MEMORY_REFUSED_ONCE | MEMORY_LINGERING);
+	}
+}
+
 int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
 {
 	const int before = errno;
-	uint64_t cookie;
-	if (!active || !socket_covered(fd)) {
-		errno = before;
+	if (!active)
 		return libc.connect(fd, to, length);
-	}
-	limits_forget(fd);
-	if (memory_hinted(fd)) {
-		/* A socket that had its verdict begins a new life. */
-		struct memory *m = socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
-		if (memory_has(m, MEMORY_ENDED)) {
-			socket_revive(fd);
-			memory_clear(m, MEMORY_ENDED | MEMORY_UNTOLD | MEMORY_REFUSED_ONCE | MEMORY_LINGERING);
-		}
-	}
-	const bool nonblocking = socket_nonblocking(fd), is_unix = socket_unix_covered && socket_is_unix(fd);
+	/* Whether it is one of ours is asked of a non-blocking one when it is under way. */
+	const bool nonblocking = socket_nonblocking(fd), covered = nonblocking || socket_covered(fd);
+	const bool is_unix = !nonblocking && covered && socket_unix_covered && socket_is_unix(fd);
+	if (covered)
+		begin_anew(fd);
 	errno = before;
+	if (!covered)
+		return libc.connect(fd, to, length);
 	return (nonblocking ? connect_nonblocking : is_unix ? connect_unix : connect_blocking)(fd, to, length);
 }

@@ -8,7 +8,7 @@
 
 #include "quantity.h"
 
-const char *const limit_names[LIMIT_COUNT] = {
+const char limit_names[LIMIT_COUNT][sizeof "send_total"] = {
 	[LIMIT_CONNECT] = "connect",
 	[LIMIT_SEND] = "send",
 	[LIMIT_SEND_TOTAL] = "send_total",
@@ -105,7 +105,7 @@ static void add_duration(struct text *t, enum limit limit, int32_t ms)
 
 static void add_rate(struct text *t, int64_t rate)
 {
-	static const char *const units[] = {" ", "K ", "M ", "G "};
+	static const char units[][3] = {" ", "K ", "M ", "G "};
 	size_t unit = 0;
 
 	if (!rate)

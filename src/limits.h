@@ -30,7 +30,7 @@ enum limit { LIMIT_CONNECT, LIMIT_SEND, LIMIT_SEND_TOTAL, LIMIT_MIN_RATE, LIMIT_
 
 /** How a rule names each ("send_total"); the variable is SNDTIMEO_ and the same in capitals, the option is -- and the
  * same with hyphens. */
-extern const char *const limit_names[LIMIT_COUNT] __attribute__((visibility("hidden")));
+extern const char limit_names[LIMIT_COUNT][sizeof "send_total"] __attribute__((visibility("hidden")));
 
 /** Which limit is called by the first @p length bytes of @p name, in any case, with '_' or '-'; LIMIT_COUNT if none. */
 enum limit limit_named(const char *name, size_t length);

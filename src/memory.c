@@ -86,11 +86,6 @@ static bool take(struct memory *m, uint64_t old, uint64_t cookie)
 	return true;
 }
 
-static bool is_free(const struct memory *m)
-{
-	return atomic_load_explicit(&m->cookie, memory_order_relaxed) == 0;
-}
-
 /** It holds a clock, which is begun anew at little loss. */
 static bool is_idle(const struct memory *m)
 {
@@ -107,15 +102,16 @@ static bool is_gone(const struct memory *m)
 
 struct memory *memory_of(uint64_t cookie, int fd)
 {
-	static bool (*const spare[])(const struct memory *) = {is_free, is_idle, is_gone};
+	enum { FREE, IDLE, GONE, PASSES };
 	struct memory *m = memory_find(cookie);
 	if (!store || !cookie)
 		return NULL;
-	for (size_t pass = 0; !m && pass < sizeof spare / sizeof *spare; pass++)
+	for (int pass = FREE; !m && pass < PASSES; pass++)
 		for (size_t i = 0; !m && i < REACH; i++) {
 			struct memory *slot = candidate(cookie, i);
 			const uint64_t old = atomic_load_explicit(&slot->cookie, memory_order_relaxed);
-			if (spare[pass](slot) && take(slot, old, cookie))
+			const bool spare = pass == FREE ? !old : pass == IDLE ? is_idle(slot) : is_gone(slot);
+			if (spare && take(slot, old, cookie))
 				m = slot;
 		}
 	if (m)

@@ -10,8 +10,8 @@
 #define RATE_MOST (INT64_C(1) << 40)
 
 struct unit {
-	const char *name;
-	int64_t worth;
+	char name[4];
+	int32_t worth;
 };
 
 /* What the unit called @p name is worth; 0 if there is no such unit. */

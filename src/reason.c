@@ -10,24 +10,6 @@
 /** What was heard before the stall began may have been told a little late. */
 #define HEARD_MARGIN_NS (100 * NS_PER_MS)
 
-static const struct {
-	const char *code, *text;
-} words[] = {
-	[REASON_WINDOW_CLOSED] = {"window_closed", "the peer is connected but does not read (its window is closed)"},
-	[REASON_NOT_READ] = {"not_read", "the peer is connected but does not read"},
-	[REASON_NO_ACKNOWLEDGEMENT] = {"no_acknowledgement", "no acknowledgement arrives (network or host gone)"},
-	[REASON_PATH_MTU] = {"path_mtu",
-	                     "small packets pass but full-size ones are not acknowledged (MTU black hole on the path)"},
-	[REASON_TOO_SLOW] = {"too_slow", "the peer is too slow (it takes less than the least rate)"},
-	[REASON_SEND_TOTAL] = {"send_total", "the peer is too slow (one send took longer than it may in all)"},
-	[REASON_UNACKED] = {"unacked", "what was sent got no acknowledgement in time (TCP_USER_TIMEOUT)"},
-	[REASON_SYN_UNANSWERED] = {"syn_unanswered", "no answer to SYN"},
-	[REASON_BACKLOG_FULL] = {"backlog_full", "nobody accepts (its backlog is full)"},
-	[REASON_CONNECTED_LATE] = {"connected_late", "no answer to SYN in time; it was connected later"},
-	[REASON_REFUSED_LATE] = {"refused_late", "no answer to SYN in time; it was refused later"},
-	[REASON_FAILED_LATE] = {"failed_late", "no answer to SYN in time; it failed later"},
-};
-
 /** Nothing of what is in flight was acknowledged. */
 static enum reason of_silence(const struct look *look, int64_t waited_ns)
 {
@@ -57,12 +39,43 @@ enum reason reason_of_stall(const struct stall *s, int64_t waited_ns)
 	return of_silence(look, waited_ns);
 }
 
+/* No tables: each pointer in one would be relocated in every program. */
+
 const char *reason_code(enum reason reason)
 {
-	return words[reason].code;
+	switch (reason) {
+	case REASON_WINDOW_CLOSED: return "window_closed";
+	case REASON_NOT_READ: return "not_read";
+	case REASON_NO_ACKNOWLEDGEMENT: return "no_acknowledgement";
+	case REASON_PATH_MTU: return "path_mtu";
+	case REASON_TOO_SLOW: return "too_slow";
+	case REASON_SEND_TOTAL: return "send_total";
+	case REASON_UNACKED: return "unacked";
+	case REASON_SYN_UNANSWERED: return "syn_unanswered";
+	case REASON_BACKLOG_FULL: return "backlog_full";
+	case REASON_CONNECTED_LATE: return "connected_late";
+	case REASON_REFUSED_LATE: return "refused_late";
+	case REASON_FAILED_LATE: return "failed_late";
+	}
+	return "";
 }
 
 const char *reason_text(enum reason reason)
 {
-	return words[reason].text;
+	switch (reason) {
+	case REASON_WINDOW_CLOSED: return "the peer is connected but does not read (its window is closed)";
+	case REASON_NOT_READ: return "the peer is connected but does not read";
+	case REASON_NO_ACKNOWLEDGEMENT: return "no acknowledgement arrives (network or host gone)";
+	case REASON_PATH_MTU:
+		return "small packets pass but full-size ones are not acknowledged (MTU black hole on the path)";
+	case REASON_TOO_SLOW: return "the peer is too slow (it takes less than the least rate)";
+	case REASON_SEND_TOTAL: return "the peer is too slow (one send took longer than it may in all)";
+	case REASON_UNACKED: return "what was sent got no acknowledgement in time (TCP_USER_TIMEOUT)";
+	case REASON_SYN_UNANSWERED: return "no answer to SYN";
+	case REASON_BACKLOG_FULL: return "nobody accepts (its backlog is full)";
+	case REASON_CONNECTED_LATE: return "no answer to SYN in time; it was connected later";
+	case REASON_REFUSED_LATE: return "no answer to SYN in time; it was refused later";
+	case REASON_FAILED_LATE: return "no answer to SYN in time; it failed later";
+	}
+	return "";
 }

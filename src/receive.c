@@ -42,8 +42,14 @@ ssize_t receive_slow(int fd, ssize_t result, size_t asked)
 void receive_arm(const struct msghdr *message)
 {
 	const int before = errno;
-	struct msghdr *m = (struct msghdr *)message; /* CMSG_NXTHDR() wants it so, and changes nothing */
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); active && c; c = CMSG_NXTHDR(m, c)) {
+	/* Not CMSG_NXTHDR(), which may be a function of glibc's. The kernel wrote these, and each is whole. */
+	const char *at_header = message->msg_control, *const end = at_header + message->msg_controllen;
+	while (active && (size_t)(end - at_header) >= sizeof(struct cmsghdr)) {
+		const struct cmsghdr *c = (const struct cmsghdr *)at_header;
+		if (c->cmsg_len < sizeof *c || c->cmsg_len > (size_t)(end - at_header))
+			break;
+		at_header += CMSG_ALIGN(c->cmsg_len) < (size_t)(end - at_header) ? CMSG_ALIGN(c->cmsg_len)
+		                                                                 : (size_t)(end - at_header);
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		for (size_t at = 0; at + sizeof(int) <= c->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {

@@ -60,11 +60,14 @@ static ssize_t as_send(int fd, const void *data, size_t length, int flags, const
 #define ROUTE_LOOK_BEFORE(name, ...) .name = look_before_##name,
 #define ROUTE_LOOK_AFTER(name, ...) .name = look_after_##name,
 #define ROUTE_START_FIRST(name, ...) .name = start_first_##name,
-#define ROUTE_LOOKING                                                                                              \
-	{ROUTE_SENDS(ROUTE_LOOK_BEFORE) ROUTE_RECEIVES(ROUTE_LOOK_AFTER) ROUTE_WAITS(ROUTE_START_FIRST)            \
-	 .send = look_before_send}
-static const struct route looking = ROUTE_LOOKING;
-struct route route = ROUTE_LOOKING;
+struct route route = {
+	ROUTE_SENDS(ROUTE_LOOK_BEFORE)
+	ROUTE_RECEIVES(ROUTE_LOOK_AFTER)
+	ROUTE_WAITS(ROUTE_START_FIRST)
+	.send = look_before_send,
+};
+/** As that was at the start. A copy, because each pointer that is written here is relocated in every program. */
+static struct route looking;
 
 #define ROUTE_IN_ORDER(name, ...)                                                                                  \
 	static_assert(offsetof(struct route, name) == offsetof(struct libc, name), "struct libc begins as struct route");
@@ -84,11 +87,17 @@ static void lead(const void *functions)
 	                                                              : as_send, __ATOMIC_RELAXED);
 }
 
+void route_start(void)
+{
+	looking = route;
+	route_settle();
+}
+
 void route_settle(void)
 {
 	/* Only going back has to be alone: a thread that was slow at it would take away what another one set since. */
 	static atomic_bool going_back;
-	if (!bound)
+	if (!looking.send)
 		return;
 	if (atomic_load(&attention)) {
 		lead(&looking);

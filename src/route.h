@@ -58,8 +58,11 @@ struct route {
 
 extern struct route route __attribute__((visibility("hidden")));
 
+/** The library has started: have all pointers lead where they should. Called once. */
+void route_start(void);
+
 /**
- * The library has started, or attention (memory.h) went to 0 or from it: have all pointers lead where they should.
+ * The same when attention (memory.h) went to 0 or from it.
  *
  * When attention went from 0, every call of every thread that begins after this has returned looks at its socket. Going
  * back is no more than a saving, and is left out where another thread is about to. Async-signal-safe.

@@ -540,35 +540,19 @@ size_t rules_add(struct rules *rules, const char *text, size_t length, const cha
 /** Besides the kernel's error numbers. */
 enum { NO_FAULT = 0, NOT_A_FILE = -1, TOO_LARGE = -2, NO_MEMORY = -3 };
 
-static const struct {
-	int fault;
-	const char *text;
-} faults[] = {
-	{ENOENT, "No such file or directory"},
-	{EACCES, "Permission denied"},
-	{EISDIR, "Is a directory"},
-	{ENOTDIR, "Not a directory"},
-	{ELOOP, "Too many levels of symbolic links"},
-	{ENAMETOOLONG, "File name too long"},
-	{NOT_A_FILE, "not a file"},
-	{TOO_LARGE, "larger than 16 MiB"},
-	{NO_MEMORY, "no memory to read it"},
-};
-
 static void tell_fault(const char *path, int fault, rules_complain *complain, void *context)
 {
 	char buffer[COMPLAINT_SIZE];
 	struct text line;
-	const char *known = NULL;
-	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-		if (faults[i].fault == fault)
-			known = faults[i].text;
 	text_start(&line, buffer, sizeof buffer);
 	text_add_foreign(&line, path, ORIGIN_SHOWN);
 	text_add(&line, ": ");
-	text_add(&line, known ? known : "error ");
-	if (!known)
-		text_add_number(&line, fault);
+	switch (fault) {
+	case NOT_A_FILE: text_add(&line, "not a file"); break;
+	case TOO_LARGE: text_add(&line, "larger than 16 MiB"); break;
+	case NO_MEMORY: text_add(&line, "no memory to read it"); break;
+	default: text_add_error(&line, fault);
+	}
 	complain(buffer, context);
 }
 

@@ -50,38 +50,39 @@ static bool take_switch(bool *on, const char *value)
 	return true;
 }
 
-static bool take_verbose(struct settings *settings, const char *value)
-{
-	return take_switch(&settings->verbose, value);
-}
-
-static bool take_dry_run(struct settings *settings, const char *value)
-{
-	return take_switch(&settings->dry_run, value);
-}
-
-static bool take_summary(struct settings *settings, const char *value)
-{
-	return take_switch(&settings->summary, value);
-}
-
 enum { RULES, CONFIG, LOG, LOG_FORMAT, VERBOSE, DRY_RUN, SUMMARY, OTHER_COUNT };
 
-static const struct other {
-	const char *name;
-	bool (*take)(struct settings *settings, const char *value);
-	const char *accepted;
-} others[OTHER_COUNT] = {
-	[RULES] = {"RULES", NULL, NULL},
-	[CONFIG] = {"CONFIG", NULL, NULL},
-	[LOG] = {"LOG", take_log, "stderr, syslog, off, or a path that begins with /"},
-	[LOG_FORMAT] = {"LOG_FORMAT", take_log_format, "text or json"},
-	[VERBOSE] = {"VERBOSE", take_verbose, "1 or 0"},
-	[DRY_RUN] = {"DRY_RUN", take_dry_run, "1 or 0"},
-	[SUMMARY] = {"SUMMARY", take_summary, "1 or 0"},
+static const char other_names[OTHER_COUNT][sizeof "LOG_FORMAT"] = {
+	[RULES] = "RULES",
+	[CONFIG] = "CONFIG",
+	[LOG] = "LOG",
+	[LOG_FORMAT] = "LOG_FORMAT",
+	[VERBOSE] = "VERBOSE",
+	[DRY_RUN] = "DRY_RUN",
+	[SUMMARY] = "SUMMARY",
 };
 
-/* A limit's place in limit_names, or LIMIT_COUNT and more: a place in others[]; NAMES: there is no such setting. */
+/* Any of them but rules. */
+static bool take_other(struct settings *settings, size_t other, const char *value)
+{
+	switch (other) {
+	case LOG: return take_log(settings, value);
+	case LOG_FORMAT: return take_log_format(settings, value);
+	case VERBOSE: return take_switch(&settings->verbose, value);
+	case DRY_RUN: return take_switch(&settings->dry_run, value);
+	default: return take_switch(&settings->summary, value);
+	}
+}
+
+static const char *other_accepted(size_t other)
+{
+	switch (other) {
+	case LOG: return "stderr, syslog, off, or a path that begins with /";
+	case LOG_FORMAT: return "text or json";
+	default: return "1 or 0";
+	}
+}
+
 enum { NAMES = LIMIT_COUNT + OTHER_COUNT };
 
 static bool is_capital(const char *name, size_t length)
@@ -127,7 +128,7 @@ static size_t find(const char *name, size_t length)
 	if (limit_named(name, length) < LIMIT_COUNT)
 		return limit_named(name, length);
 	for (size_t i = 0; i < OTHER_COUNT; i++) {
-		if (strlen(others[i].name) == length && memcmp(others[i].name, name, length) == 0)
+		if (strlen(other_names[i]) == length && memcmp(other_names[i], name, length) == 0)
 			return LIMIT_COUNT + i;
 	}
 	return NAMES;
@@ -180,7 +181,7 @@ static const char *suggestion(const char *name)
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		names[i] = limit_names[i];
 	for (size_t i = 0; i < OTHER_COUNT; i++)
-		names[LIMIT_COUNT + i] = others[i].name;
+		names[LIMIT_COUNT + i] = other_names[i];
 	if (!is_ours(name))
 		return NULL;
 	name += strlen(SETTINGS_PREFIX);
@@ -235,13 +236,13 @@ bool settings_set(struct settings *settings, const char *name, const char *shown
 		return false;
 	}
 
-	const struct other *other = &others[which - LIMIT_COUNT];
+	const size_t other = which - LIMIT_COUNT;
 
-	if (!other->take)
+	if (other == RULES || other == CONFIG)
 		return take_rules(settings, which, shown, value, complain, context);
-	if (other->take(settings, value))
+	if (take_other(settings, other, value))
 		return true;
-	tell_bad(shown, value, other->accepted, complain, context);
+	tell_bad(shown, value, other_accepted(other), complain, context);
 	return false;
 }
 
@@ -289,7 +290,8 @@ void settings_read(struct settings *settings, char *const *environment, settings
 {
 	const char *variables[2] = {NULL};
 
-	memset(settings, 0, sizeof *settings);
+	memset(settings, 0, offsetof(struct settings, log_path));
+	*settings->log_path = '\0';
 	for (; environment && *environment; environment++) {
 		if (!is_ours(*environment))
 			continue;

@@ -24,10 +24,10 @@ struct settings {
 	struct rules rules;
 	enum log_target log;
 	enum log_format log_format;
-	char log_path[LOG_PATH_SIZE];   /**< of LOG_TO_FILE; absolute */
 	bool verbose;                /**< tell of the start and of each armed connection */
 	bool dry_run;                /**< nothing fails and no option is set: what would time out is told */
 	bool summary;                /**< count what is seen, and tell at the end */
+	char log_path[LOG_PATH_SIZE];   /**< of LOG_TO_FILE; absolute. Last: most programs never touch it */
 };
 
 /** Room for the longest complaint, its NUL included. */

@@ -28,6 +28,10 @@ int connect_limited(int fd, const struct sockaddr *to, socklen_t length);
  * Cheap where nothing is known of @p fd. */
 void connect_learn(int fd);
 
+/** A wait said of @p fd, which @p m remembers as connecting, that it can be written to, and nothing else: it is through.
+ * Keeps errno. */
+void connect_through(int fd, struct memory *m);
+
 /**
  * Wait for a blocking connect that the kernel gave back to us (EINPROGRESS, as SO_SNDTIMEO makes it).
  *
@@ -36,7 +40,8 @@ void connect_learn(int fd);
  */
 int connect_wait(int fd, const struct sockaddr *to, socklen_t length, int64_t begun_ns);
 
-/** A connect of @p fd is under way that nobody waits for: the kernel gets the deadline, counted from @p begun_ns. */
+/** A connect of @p fd, which need not be a covered socket, is under way and nobody waits for it: the kernel gets the
+ * deadline, counted from @p begun_ns. */
 void connect_under_way(int fd, const struct sockaddr *to, socklen_t length, int64_t begun_ns);
 
 /** Whether we gave the connect of @p fd up since the program last asked: it is to be told ETIMEDOUT, once. */

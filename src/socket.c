@@ -81,9 +81,14 @@ bool socket_covered(int fd)
 			return false;
 	} else if (!socket_unix_covered || p < 0 || !socket_is_unix(fd))
 		return false;
+	socket_seen();
+	return true;
+}
+
+void socket_seen(void)
+{
 	atomic_store_explicit(&socket_only_thread, &__libc_single_threaded ? &__libc_single_threaded : &no,
 	                      memory_order_relaxed);
-	return true;
 }
 
 bool socket_cookie(int fd, uint64_t *cookie)
@@ -182,6 +187,14 @@ static bool look_at_unix(int fd, struct look *look)
 	*look = (struct look){.established = true, .is_unix = true, .outstanding = bytes > 0,
 	                      .progress = mix(0, (uint64_t)bytes)};
 	return true;
+}
+
+bool socket_established(int fd)
+{
+	struct tcp_info info;
+	memset(&info, 0, sizeof info);
+	return option(fd, IPPROTO_TCP, TCP_INFO, &info, sizeof info) &&
+	       (info.tcpi_state == STATE_ESTABLISHED || info.tcpi_state == STATE_CLOSE_WAIT);
 }
 
 bool socket_look(int fd, struct look *look)

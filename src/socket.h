@@ -32,6 +32,8 @@ extern bool socket_hands_off __attribute__((visibility("hidden")));
 /** Whether the limits cover @p fd: a SOCK_STREAM socket of IPPROTO_TCP or IPPROTO_MPTCP, whatever its family, or a unix
  * one (see above). */
 bool socket_covered(int fd);
+/** It said yes, or would: of a socket that has an option which only such sockets have. */
+void socket_seen(void);
 
 /** Whether it is a unix stream socket. */
 bool socket_is_unix(int fd);
@@ -84,6 +86,9 @@ struct look {
 	uint32_t state;         /**< as in include/net/tcp_states.h */
 	bool is_unix;
 };
+
+/** Whether @p fd is a connected TCP socket: all that TCP_INFO is asked for where a whole look is not needed. */
+bool socket_established(int fd);
 
 /** Look at a connection; false if @p fd is no TCP or MPTCP socket, nor a connected unix one that is covered. */
 bool socket_look(int fd, struct look *look);

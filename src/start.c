@@ -64,7 +64,6 @@ static void arm_inherited(void)
 /** Where nothing can be told, somebody should hear of it. */
 static void check_log(void)
 {
-	static const char *const names[] = {[LOG_TO_SYSLOG] = "syslog", [LOG_TO_FILE] = settings.log_path};
 	char buffer[SETTINGS_COMPLAINT_SIZE];
 	struct text line;
 	const int error = log_defect();
@@ -72,7 +71,7 @@ static void check_log(void)
 		return;
 	text_start(&line, buffer, sizeof buffer);
 	text_add(&line, SETTINGS_PREFIX "LOG='");
-	text_add_foreign(&line, names[settings.log], 60);
+	text_add_foreign(&line, settings.log == LOG_TO_FILE ? settings.log_path : "syslog", 60);
 	text_add(&line, "': ");
 	text_add_error(&line, error);
 	text_add(&line, ": timeouts are not told of");
@@ -126,7 +125,7 @@ void start(void)
 	bound = true;
 	if (!again) {
 		begin();
-		route_settle();
+		route_start();
 	}
 	errno = before;
 }

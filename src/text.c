@@ -77,34 +77,37 @@ void text_add_seconds(struct text *t, int64_t ms)
 	text_add(t, " s");
 }
 
+/* strerror(3) may allocate and translate. */
+static const char *error_text(int error)
+{
+	switch (error) {
+	case ENOENT: return "No such file or directory";
+	case EACCES: return "Permission denied";
+	case EPERM: return "Operation not permitted";
+	case EISDIR: return "Is a directory";
+	case ENOTDIR: return "Not a directory";
+	case ELOOP: return "Too many levels of symbolic links";
+	case ENAMETOOLONG: return "File name too long";
+	case EROFS: return "Read-only file system";
+	case ENOSPC: return "No space left on device";
+	case ECONNREFUSED: return "Connection refused";
+	case ENXIO: return "No such device or address";
+	default: return NULL;
+	}
+}
+
 void text_add_error(struct text *t, int error)
 {
-	/* strerror(3) may allocate and translate. */
-	static const struct {
-		int error;
-		const char *name;
-	} names[] = {
-		{ENOENT, "No such file or directory"}, {EACCES, "Permission denied"},
-		{EPERM, "Operation not permitted"},    {EISDIR, "Is a directory"},
-		{ENOTDIR, "Not a directory"},          {ELOOP, "Too many levels of symbolic links"},
-		{ENAMETOOLONG, "File name too long"},  {EROFS, "Read-only file system"},
-		{ENOSPC, "No space left on device"},   {ECONNREFUSED, "Connection refused"},
-		{ENXIO, "No such device or address"},
-	};
+	const char *known = error_text(error);
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (names[i].error == error) {
-			text_add(t, names[i].name);
-			return;
-		}
-	}
-	text_add(t, "error ");
-	text_add_number(t, error);
+	text_add(t, known ? known : "error ");
+	if (!known)
+		text_add_number(t, error);
 }
 
 void text_add_bytes(struct text *t, uint64_t bytes)
 {
-	static const char *const units[] = {" bytes", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
+	static const char units[][7] = {" bytes", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"};
 	size_t unit = 0;
 
 	while (bytes >> (10 * unit) >= 1024)

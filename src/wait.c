@@ -116,18 +116,24 @@ static struct memory *memory_at(int fd, uint64_t *cookie)
 	return socket_cookie(fd, cookie) ? memory_find(*cookie) : NULL;
 }
 
-/** What the program learns by a wait that ended by itself. */
-static int learned(struct wait *w, int ready)
+/** What the program learns of @p fd by a wait that ended by itself. @return how many more are reported */
+static int learned_of(struct wait *w, int fd, int ready)
 {
 	uint64_t cookie;
+	if (summary_on && ready > 0 && socket_writable(fd))
+		stall_room_at(fd, clock_now_ns());
+	/* After a verdict the kernel says "writable" by itself, unless the reset waits for unread input. */
+	if (memory_hinted(fd) && memory_has(memory_at(fd, &cookie), MEMORY_LINGERING) && socket_ended(fd))
+		return report_writable(w, fd);
+	return 0;
+}
+
+static int learned(struct wait *w, int ready)
+{
 	nfds_t position = 0;
 	for (int fd; ready >= 0 && (fd = next_writer(w, &position)) >= 0;) {
 		connect_learn(fd);
-		if (summary_on && ready > 0 && socket_writable(fd))
-			stall_room_at(fd, clock_now_ns());
-		/* After a verdict the kernel says "writable" by itself, unless the reset waits for unread input. */
-		if (memory_hinted(fd) && memory_has(memory_at(fd, &cookie), MEMORY_LINGERING) && socket_ended(fd))
-			ready += report_writable(w, fd);
+		ready += learned_of(w, fd, ready);
 	}
 	return ready;
 }
@@ -150,6 +156,31 @@ static bool tell(int fd)
 		return false;
 	memory_clear(m, MEMORY_UNTOLD);
 	return true;
+}
+
+/** A wait for @p fd alone, for writing alone, found it writable at once. */
+static int writable_at_once(struct wait *w, int fd, int ready, bool finite)
+{
+	uint64_t cookie;
+	if (!socket_cookie(fd, &cookie))
+		return ready;
+	struct memory *m = memory_hinted(fd) ? memory_find(cookie) : NULL;
+	if (!m) {
+		memory_unhint(fd);
+		writer_cookie = cookie;
+		return summary_on ? ready + learned_of(w, fd, ready) : ready;
+	}
+	if (memory_has(m, MEMORY_CONNECTING)) {
+		if (w->fds && !(w->fds->revents & (POLLERR | POLLHUP)))
+			connect_through(fd, m);
+		else
+			connect_learn(fd);
+	} else
+		writer_cookie = cookie;
+	/* Who waits for ever has no timeout to raise, and is told by the send. */
+	if (tell(fd) && finite)
+		return report_nothing(w);
+	return ready + learned_of(w, fd, ready);
 }
 
 /** What a look at everything that waits for writing found. */
@@ -271,9 +302,7 @@ static int wait_limited(struct wait *w, int64_t timeout_ns)
 		signals_restore(&mask);
 		errno = error;
 	} else if (ready > 0 && w->alone && timeout_ns > 0) {
-		note_writer(first);
-		/* Who waits for ever has no timeout to raise, and is told by the send. */
-		ready = tell(first) && timeout_ns != NEVER_NS ? report_nothing(w) : learned(w, ready);
+		ready = writable_at_once(w, first, ready, timeout_ns != NEVER_NS);
 	} else {
 		/* A program that has been refused and asks with no wait alone, again and again, would never hear of it. */
 		const int64_t now_ns = ready == 0 && atomic_load(&watched) ? clock_now_ns() : 0;

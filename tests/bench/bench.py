@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the library costs, beside the bare program and libraries that do other things in the same way."""
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from measure import counts, scale, table, timings, tools
+
+PARTS = ('counts', 'timings', 'curves', 'late')
+
+
+def parse():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--build', type=Path, required=True, metavar='DIR', help='where it was built')
+    parser.add_argument('--only', choices=PARTS, action='append', help='one part of it (may be given again)')
+    parser.add_argument('--full', action='store_true', help='more bytes and more pairs: a quarter of an hour')
+    parser.add_argument('--ci', action='store_true', help='what is counted exactly, as tests')
+    parser.add_argument('--plot', type=Path, metavar='FILE', help='draw the curves (takes gnuplot)')
+    return parser.parse_args()
+
+
+def tell(what):
+    """Progress, for whoever waits."""
+    print(f'{time.strftime("%H:%M:%S")} {what}', file=sys.stderr, flush=True)
+
+
+def needed(parts):
+    """The tools for these parts."""
+    names = set()
+    if 'counts' in parts:
+        names |= {'valgrind', 'strace', 'strip'}
+    if 'timings' in parts:
+        names |= {'nginx', 'wrk', 'openssl', 'strace'}
+    return sorted(names)
+
+
+def plot(curves, path):
+    """Have gnuplot draw them."""
+    scale.write_curves(curves, '.')
+    script = Path(__file__).resolve().parent / 'performance.gp'
+    subprocess.run(['gnuplot', '-e', f"output='{path}'", str(script)], check=True)
+
+
+def main():
+    """Measure, and print."""
+    options = parse()
+    parts = ('counts',) if options.ci else tuple(options.only or PARTS)
+    absent = tools.missing(needed(parts))
+    if absent:
+        tell(tools.how_to_get(absent))
+        if options.ci:
+            return 1
+        parts = tuple(part for part in parts if not set(needed((part,))) & set(absent))
+    exact = counts.Counts(options.build, tell)
+    sizes = scale.Scale(options.build, exact.bare, exact.ours, options.full, tell)
+    rows = []
+    if 'counts' in parts:
+        here, not_here = ([], []) if options.ci else tools.peers()
+        if not_here:
+            tell(f"not here, and not measured beside it: {', '.join(not_here)} (Debian's packages)")
+        rows += exact.instruction_rows(here)
+        rows += exact.system_call_rows()
+        rows += exact.start_rows()
+        rows += exact.size_rows()
+    if 'timings' in parts:
+        times = timings.Timings(exact.bare, exact.ours, options.full, tell)
+        rows += times.upload_rows()
+        rows += times.nginx_rows()
+    if 'curves' in parts:
+        rows += sizes.curve_rows()
+    if 'late' in parts:
+        rows += sizes.late_rows()
+    if options.plot:
+        plot(sizes.curves, options.plot)
+    if options.ci:
+        table.print_lines(rows)
+        return int(not all(row.holds for row in rows))
+    table.print_table(rows)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

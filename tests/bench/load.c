@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Sends at scale: over many connections from one event loop, from many threads, and to peers that never read.
+ *
+ * load loop CONNECTIONS SENDS, load threads THREADS SENDS: prints the nanoseconds of processor time that one complete
+ * send took, with what takes its bytes out at the other end.
+ * load late-blocking COUNT LIMIT_MS, load late-synchronous COUNT LIMIT_MS: as many senders, each in a thread of its own,
+ * stall in turn; prints for each how many milliseconds after LIMIT_MS it was told.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS 64
+#define FILES_MOST 20100
+#define WAIT_MS 60000
+#define SMALL_BUFFER 4096
+/** Between the starts of two senders that stall. */
+#define APART_US 5000
+#define STACK_SIZE (256 * 1024)
+
+static struct sockaddr_in address = {.sin_family = AF_INET};
+static int listener;
+static long sends_each;
+static int limit_ms;
+static bool synchronous;
+
+static void check(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static void start_listening(void)
+{
+	socklen_t size = sizeof address;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	check(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 4096) == 0 &&
+	      getsockname(listener, (struct sockaddr *)&address, &size) == 0, "listen");
+}
+
+struct connection {
+	int client, server;
+};
+
+static struct connection make_connection(int flags)
+{
+	const int on = 1;
+	struct connection c = {.client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	check(c.client >= 0 && connect(c.client, (struct sockaddr *)&address, sizeof address) == 0, "connect");
+	c.server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	check(c.server >= 0, "accept");
+	check(fcntl(c.client, F_SETFL, flags) == 0 &&
+	      setsockopt(c.client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0, "options");
+	return c;
+}
+
+static void send_one(const struct connection *c)
+{
+	char byte = 0;
+	check(send(c->client, &byte, 1, 0) == 1, "send");
+	check(syscall(SYS_read, c->server, &byte, 1) == 1, "read");
+}
+
+/** Every connection is always writable; the loop sends to each that it is told of. */
+static void run_loop(int connections, long sends)
+{
+	struct connection *all = calloc((size_t)connections, sizeof *all);
+	const int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event events[EVENTS];
+	check(all && epoll >= 0, "epoll_create1");
+	for (int i = 0; i < connections; i++) {
+		all[i] = make_connection(O_NONBLOCK);
+		struct epoll_event event = {.events = EPOLLOUT, .data.u32 = (uint32_t)i};
+		check(epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].client, &event) == 0, "epoll_ctl");
+	}
+	const int64_t begun_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	long done = 0;
+	while (done < sends) {
+		const int ready = epoll_wait(epoll, events, EVENTS, WAIT_MS);
+		check(ready > 0, "epoll_wait");
+		for (int i = 0; i < ready; i++, done++)
+			send_one(&all[events[i].data.u32]);
+	}
+	printf("%.1f\n", (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begun_ns) / (double)done);
+}
+
+static void *send_in_thread(void *connection)
+{
+	for (long i = 0; i < sends_each; i++)
+		send_one(connection);
+	return NULL;
+}
+
+static void start_thread(pthread_t *thread, void *(*run)(void *), void *argument)
+{
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	check((errno = pthread_create(thread, &attributes, run, argument)) == 0, "pthread_create");
+}
+
+static void run_threads(int count, long sends)
+{
+	struct connection *all = calloc((size_t)count, sizeof *all);
+	pthread_t *threads = calloc((size_t)count, sizeof *threads);
+	check(all && threads, "calloc");
+	sends_each = sends / count;
+	for (int i = 0; i < count; i++)
+		all[i] = make_connection(0);
+	const int64_t begun_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	for (int i = 0; i < count; i++)
+		start_thread(&threads[i], send_in_thread, &all[i]);
+	for (int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	printf("%.1f\n", (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begun_ns) / (double)(sends_each * count));
+}
+
+/** Fill the connection, which nobody reads, and send on: the stall begins now. */
+static void *stall(void *connection)
+{
+	static const char block[SMALL_BUFFER];
+	const struct connection *c = connection;
+	while (syscall(SYS_sendto, c->client, block, sizeof block, MSG_DONTWAIT, NULL, 0) > 0)
+		;
+	/* What the kernels still exchange. */
+	usleep(50000);
+	while (syscall(SYS_sendto, c->client, block, 1, MSG_DONTWAIT, NULL, 0) > 0)
+		;
+	const int64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
+	if (synchronous) {
+		struct pollfd writable = {.fd = c->client, .events = POLLOUT};
+		check(poll(&writable, 1, limit_ms / 2 > 1000 ? limit_ms / 2 : 1000) == 0, "poll was not told");
+	} else
+		check(send(c->client, block, sizeof block, 0) == -1 && errno == ETIMEDOUT, "send was not told");
+	const int64_t late_ns = clock_ns(CLOCK_MONOTONIC) - begun_ns - limit_ms * INT64_C(1000000);
+	flockfile(stdout);
+	printf("%.3f\n", (double)late_ns / 1e6);
+	funlockfile(stdout);
+	return NULL;
+}
+
+static void run_late(int count)
+{
+	struct connection *all = calloc((size_t)count, sizeof *all);
+	pthread_t *threads = calloc((size_t)count, sizeof *threads);
+	const int small = SMALL_BUFFER;
+	check(all && threads, "calloc");
+	check(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0, "setsockopt");
+	for (int i = 0; i < count; i++) {
+		all[i] = make_connection(synchronous ? O_NONBLOCK : 0);
+		check(setsockopt(all[i].client, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0, "setsockopt");
+		start_thread(&threads[i], stall, &all[i]);
+		usleep(APART_US);
+	}
+	for (int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+}
+
+int main(int argc, char **argv)
+{
+	/* Two for each connection; more than the hard limit is root's to take. */
+	const struct rlimit many = {.rlim_cur = FILES_MOST, .rlim_max = FILES_MOST};
+	struct rlimit files;
+	if (argc != 4) {
+		fputs("usage: load loop|threads|late-blocking|late-synchronous COUNT SENDS|LIMIT_MS\n", stderr);
+		return 2;
+	}
+	if (setrlimit(RLIMIT_NOFILE, &many) < 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	start_listening();
+	limit_ms = atoi(argv[3]);
+	synchronous = strcmp(argv[1], "late-synchronous") == 0;
+	if (strcmp(argv[1], "loop") == 0)
+		run_loop(atoi(argv[2]), atol(argv[3]));
+	else if (strcmp(argv[1], "threads") == 0)
+		run_threads(atoi(argv[2]), atol(argv[3]));
+	else
+		run_late(atoi(argv[2]));
+	return 0;
+}

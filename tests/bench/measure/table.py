@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""What was measured, as a table to read and as lines to count."""
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Row:
+    """One number and what it should be."""
+    what: str
+    goal: float | None
+    bare: float | None
+    ours: float | None
+    holds: bool
+    peers: dict = field(default_factory=dict)
+    relation: str = '<='
+    note: str = ''
+
+
+def shown(value):
+    """A number as short as it may be; nothing where there is none."""
+    if value is None:
+        return '-'
+    if isinstance(value, float):
+        return f'{value:.3f}' if abs(value) < 10 else f'{value:.1f}'
+    return f'{value:,}'
+
+
+def print_table(rows):
+    """Goal, bare, ours, and whoever else can do the same work."""
+    peers = list(dict.fromkeys(name for row in rows for name in row.peers))
+    lines = [['what', 'goal', 'bare', 'ours', '', *peers]]
+    for row in rows:
+        goal = '' if row.goal is None else f'{row.relation} {shown(row.goal)}'
+        lines.append([row.what, goal, shown(row.bare), shown(row.ours), 'ok' if row.holds else 'NOT MET',
+                      *(shown(row.peers.get(name)) for name in peers)])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        print('  '.join(cell.ljust(width) if column == 0 else cell.rjust(width)
+                        for column, (cell, width) in enumerate(zip(line, widths))).rstrip())
+    for row in rows:
+        if row.note:
+            print(f'{row.what}: {row.note}')
+
+
+def print_lines(rows):
+    """A line for each row, and sums as Automake's test driver has them."""
+    failed = [row for row in rows if not row.holds]
+    for row in rows:
+        print(f"{'PASS' if row.holds else 'FAIL'}: {row.what}: {shown(row.ours)} ({row.relation} {shown(row.goal)})")
+    print('Testsuite summary of what a call costs')
+    for label, count in (('TOTAL', len(rows)), ('PASS', len(rows) - len(failed)), ('SKIP', 0), ('XFAIL', 0),
+                         ('FAIL', len(failed)), ('XPASS', 0), ('ERROR', 0)):
+        print(f'# {label}: {count}')
