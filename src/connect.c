@@ -438,6 +438,7 @@ int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
 	const int before = errno;
 	if (!active)
 		return libc.connect(fd, to, length);
+	writer_cookie = 0;
 	/* Whether it is one of ours is asked of a non-blocking one when it is under way. */
 	const bool nonblocking = socket_nonblocking(fd), covered = nonblocking || socket_covered(fd);
 	const bool is_unix = !nonblocking && covered && socket_unix_covered && socket_is_unix(fd);

@@ -6,6 +6,9 @@
  * Without limits (active is false) all of them are the real function.
  */
 #undef _FORTIFY_SOURCE /* we define the plain and the checked functions by their own names */
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("O2") /* the rest of the library is better small */
+#endif
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -79,6 +82,14 @@ EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 	if (accepted >= 0 && looks_at_accepted())
 		accept_noticed(accepted);
 	return accepted;
+}
+
+/** Whoever polls the number next, it is not the socket that this thread wrote to. */
+EXPORT int close(int fd)
+{
+	if (fd == writer_fd)
+		writer_cookie = 0;
+	return real()->close(fd);
 }
 
 EXPORT int getpeername(int fd, struct sockaddr *peer, socklen_t *length)
@@ -437,11 +448,13 @@ static inline __attribute__((always_inline)) bool waits_for_writing(const struct
 	return any.of.events & (POLLOUT | POLLWRNORM | POLLWRBAND);
 }
 
-/** Whether a wait is none of ours; whatever it is, it ends that this thread is a synchronous writer. */
+/** Whether a wait is none of ours: then it ends that this thread is a synchronous writer. */
 static inline __attribute__((always_inline)) bool plain_wait(const struct pollfd *fds, nfds_t count)
 {
+	if (fds && waits_for_writing(fds, count) && active)
+		return false;
 	writer_cookie = 0;
-	return !fds || !waits_for_writing(fds, count) || !active;
+	return true;
 }
 
 /** A wait for writing. Apart, because what it needs would be saved in the others, too. */

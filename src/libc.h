@@ -53,14 +53,14 @@ extern int __vdprintf_chk(int, int, const char *, va_list);
 	F(recv) F(__recv_chk) F(recvfrom) F(__recvfrom_chk) F(recvmsg) F(read) F(__read_chk) F(readv)              \
 	F(poll) F(epoll_wait) F(epoll_pwait)                                                                       \
 	F(send) F(sendmmsg)                                                                                        \
-	F(connect) F(listen) F(accept) F(accept4) F(getpeername) F(getsockopt) F(setsockopt)                       \
+	F(connect) F(listen) F(accept) F(accept4) F(close) F(getpeername) F(getsockopt) F(setsockopt)                       \
 	F(__poll_chk) F(ppoll) F(__ppoll_chk) F(select) F(pselect)                                         \
 	F(epoll_ctl) F(epoll_pwait2)                                                  \
 	F(fcntl) F(fcntl64) F(ioctl) F(dup) F(dup2) F(dup3) F(fdopen) F(vdprintf) F(__vdprintf_chk)                \
 	F(_exit) F(_Exit) F(quick_exit) F(execve) F(execv) F(execvp) F(execvpe) F(fexecve)                         \
 	F(getauxval)                                                                                               \
 	/* Not replaced, and found by bind_libc_rest(). */                                                         \
-	F(clock_gettime) F(close) F(fstat) F(getpid) F(getrlimit) F(getsockname)                                   \
+	F(clock_gettime) F(fstat) F(getpid) F(getrlimit) F(getsockname)                                   \
 	F(inet_ntop) F(inet_pton) F(madvise) F(mmap)                                                               \
 	F(munmap) F(open) F(pread) F(pthread_setcancelstate) F(pthread_sigmask) F(sched_yield) F(shutdown)         \
 	F(sigaction) F(sigaddset) F(sigemptyset) F(sigfillset) F(sigismember) F(sigpending) F(sigtimedwait) F(socket)

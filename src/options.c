@@ -179,6 +179,8 @@ void adopt(int fd)
 
 void duplicate_noticed(int from, int to)
 {
+	if (to == writer_fd)
+		writer_cookie = 0;
 	memory_copy_hint(from, to);
 	/* A child that becomes another program gets its peer there, and that program may be one without us. */
 	if (to >= STDIN_FILENO && to <= STDERR_FILENO)

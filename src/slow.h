@@ -133,6 +133,8 @@ int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeou
 /** The socket this thread waited for, for writing alone, before anything else: it is a synchronous writer of it.
  * 0: of none. */
 extern __thread uint64_t writer_cookie __attribute__((visibility("hidden"), tls_model("initial-exec")));
+/** The descriptor it waited at. */
+extern __thread int writer_fd __attribute__((visibility("hidden"), tls_model("initial-exec")));
 
 /* options.c */
 

@@ -27,7 +27,13 @@
 /** Sockets looked after when epoll reports something; a program with more learns by the other ways. */
 #define EPOLL_SOCKETS 32
 
+/** A synchronous writer's next waits that may go unasked for, before its socket is looked at again. */
+#define UNASKED_MOST 15
+
 __thread uint64_t writer_cookie;
+__thread int writer_fd;
+/** Waits of this thread at writer_fd that may still go unasked for. */
+static __thread unsigned unasked;
 
 /** A wait of the program's, in one form for poll and select. */
 struct wait {
@@ -158,8 +164,39 @@ static bool tell(int fd)
 	return true;
 }
 
+/** Whether a synchronous writer's wait lasts as long as our limits let it. */
+static bool prolongs(int fd, int64_t timeout_ns)
+{
+	return timeout_ns != NEVER_NS && timeout_ns >= TICK_NS && !settings.dry_run &&
+	       limits_for(fd)->policy == POLICY_REPLACE;
+}
+
+/**
+ * This thread's next waits at @p fd need not be asked for: its sends there are carried through, so it makes no difference
+ * whether it waits before or in them. Not for somebody's tick, and not for long: what the descriptor is may change by
+ * ways that no wrapper sees.
+ */
+static void spare_waits(int fd, uint64_t cookie, int64_t timeout_ns)
+{
+	const struct limits *limits = limits_of(fd, cookie);
+	writer_fd = fd;
+	unasked = limits->send_ms && limits->policy == POLICY_REPLACE && !settings.dry_run && !summary_on &&
+	          timeout_ns >= TICK_NS && socket_nonblocking(fd) ? UNASKED_MOST : 0;
+}
+
+/** Whether this wait of poll(2) is one of those. */
+static bool spared(struct pollfd *p, int64_t timeout_ns)
+{
+	if (!writer_cookie || p->fd != writer_fd || !unasked || timeout_ns < TICK_NS ||
+	    (p->events & ~(POLLOUT | POLLWRNORM)) || memory_hinted(p->fd))
+		return false;
+	unasked--;
+	p->revents = p->events;
+	return true;
+}
+
 /** A wait for @p fd alone, for writing alone, found it writable at once. */
-static int writable_at_once(struct wait *w, int fd, int ready, bool finite)
+static int writable_at_once(struct wait *w, int fd, int ready, int64_t timeout_ns)
 {
 	uint64_t cookie;
 	if (!socket_cookie(fd, &cookie))
@@ -168,6 +205,7 @@ static int writable_at_once(struct wait *w, int fd, int ready, bool finite)
 	if (!m) {
 		memory_unhint(fd);
 		writer_cookie = cookie;
+		spare_waits(fd, cookie, timeout_ns);
 		return summary_on ? ready + learned_of(w, fd, ready) : ready;
 	}
 	if (memory_has(m, MEMORY_CONNECTING)) {
@@ -178,7 +216,7 @@ static int writable_at_once(struct wait *w, int fd, int ready, bool finite)
 	} else
 		writer_cookie = cookie;
 	/* Who waits for ever has no timeout to raise, and is told by the send. */
-	if (tell(fd) && finite)
+	if (tell(fd) && timeout_ns != NEVER_NS)
 		return report_nothing(w);
 	return ready + learned_of(w, fd, ready);
 }
@@ -228,13 +266,6 @@ static struct survey survey(const struct wait *w, int64_t now_ns, int64_t looked
 			found.wait_ns = left_ns;
 	}
 	return found;
-}
-
-/** Whether a synchronous writer's wait lasts as long as our limits let it. */
-static bool prolongs(int fd, int64_t timeout_ns)
-{
-	return timeout_ns != NEVER_NS && timeout_ns >= TICK_NS && !settings.dry_run &&
-	       limits_for(fd)->policy == POLICY_REPLACE;
 }
 
 /** Whether a wait for a connect ends by itself at the deadline: below a second the kernel is late (it sends a SYN again
@@ -302,7 +333,7 @@ static int wait_limited(struct wait *w, int64_t timeout_ns)
 		signals_restore(&mask);
 		errno = error;
 	} else if (ready > 0 && w->alone && timeout_ns > 0) {
-		ready = writable_at_once(w, first, ready, timeout_ns != NEVER_NS);
+		ready = writable_at_once(w, first, ready, timeout_ns);
 	} else {
 		/* A program that has been refused and asks with no wait alone, again and again, would never hear of it. */
 		const int64_t now_ns = ready == 0 && atomic_load(&watched) ? clock_now_ns() : 0;
@@ -333,6 +364,8 @@ int poll_limited(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 	struct wait w = {.fds = fds, .count = count, .mask = mask};
 	if (!valid(timeout))
 		return libc.ppoll(fds, count, timeout, mask);
+	if (count == 1 && spared(fds, nanoseconds(timeout)))
+		return 1;
 	w.alone = count == 1 && (fds->events & (POLLOUT | POLLWRNORM)) &&
 	          !(fds->events & ~(POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR | POLLHUP));
 	return wait_limited(&w, nanoseconds(timeout));

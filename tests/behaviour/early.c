@@ -137,6 +137,7 @@ __attribute__((format(printf, 2, 3))) static long first_vdprintf_of(int checked,
 
 FIRST(connect, connect(on.ends[0], HERE, 2))
 FIRST(listen, listen(on.ends[0], 1))
+FIRST(close, close(on.pipe[1]))
 FIRST_LEAVES(getpeername, getpeername(on.ends[0], HERE, &on.size), on.size)
 FIRST(send, send(on.ends[0], "12345", 5, 0))
 FIRST(sendto, sendto(on.ends[0], "12345", 5, MSG_DONTWAIT, NULL, 0))

@@ -15,7 +15,7 @@ struct early_result {
  * that has not started. */
 #define EARLY_FIRST_VARIABLE "TESTER_EARLY_FIRST"
 #define EARLY_FIRST(X)                                                                                             \
-	X(connect) X(listen) X(getpeername) X(send) X(sendto) X(sendmsg) X(sendmmsg) X(write) X(writev) X(sendfile)  \
+	X(connect) X(listen) X(close) X(getpeername) X(send) X(sendto) X(sendmsg) X(sendmmsg) X(write) X(writev) X(sendfile)  \
 	X(sendfile64) X(splice) X(recv) X(recvfrom) X(recvmsg) X(read) X(readv) X(__recv_chk) X(__recvfrom_chk)      \
 	X(__read_chk) X(poll) X(ppoll) X(__poll_chk) X(__ppoll_chk) X(select) X(pselect) X(epoll_ctl) X(epoll_wait)  \
 	X(epoll_pwait) X(epoll_pwait2) X(getsockopt) X(setsockopt) X(fcntl) X(fcntl64) X(ioctl) X(dup) X(dup2)       \

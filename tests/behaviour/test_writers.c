@@ -286,3 +286,51 @@ Test(writers, dontwait, .timeout = 30)
 	expect_within(run, "late.ms", 0, latest_ms(0));
 	peer_finish(peer, 0);
 }
+
+/* ---- waits that are not asked for -------------------------------------------------------------------------------- */
+
+/* A wait of a second or more is left to the sends, somebody's tick is not. */
+Test(writers, tick_after_a_wait, .timeout = 30)
+{
+	struct peer *peer = silent_peer(0);
+	struct run *run = play(&(struct setting){ .send_ms = 20000 },
+			       START_LARGE "wait poll out 2000; wait poll out 2000; fill send flags=dontwait; "
+				     "wait poll out 300 @tick", peer_port(peer));
+
+	expect(run, "tick.ret", 0);
+	expect_took(run, "tick.ms", 300);
+	peer_finish(peer, 0);
+}
+
+/* Nor is one left to them that would not be carried through. */
+static const char *const not_spared[] = { "cap", "replace" };
+
+ROW_TEST(writers, full_after_a_wait, ROWS_OF(not_spared))
+{
+	const bool replaces = *number == 1;
+	struct peer *peer = silent_peer(0);
+	struct run *run = play(&(struct setting){ .send_ms = 20000, .policy = not_spared[*number] },
+			       START_LARGE "wait poll out 1000; fill send flags=dontwait; wait poll out 1000 @full", peer_port(peer));
+
+	expect(run, "full.ret", replaces);
+	expect_within(run, "full.ms", replaces ? 0 : earliest_ms(1000), replaces ? latest_ms(0) : latest_ms(1000));
+	peer_finish(peer, 0);
+}
+
+/* The number is another file's: what the kernel says of that counts, and it has no reader. */
+static const char *const reused[] = {
+	"#1 close; close; sock pipe; #1 close",
+	"#2 sock pipe; #3 close; #2 dup2 0",
+};
+
+ROW_TEST(writers, number_of_another_file, ROWS_OF(reused))
+{
+	struct peer *peer = silent_peer(0);
+	struct run *run = play(&(struct setting){ .send_ms = 20000 },
+			       "#1 sock tcp4; " START "wait poll out 2000; %s; wait poll out 2000 @other", peer_port(peer),
+			       reused[*number]);
+
+	expect(run, "other.ret", 1);
+	expect(run, "other.revents", POLLOUT | POLLERR);
+	peer_finish(peer, 0);
+}

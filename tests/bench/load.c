@@ -3,7 +3,7 @@
  * @brief Sends at scale: over many connections from one event loop, from many threads, and to peers that never read.
  *
  * load loop CONNECTIONS SENDS, load threads THREADS SENDS: prints the nanoseconds of processor time that one complete
- * send took, with what takes its bytes out at the other end.
+ * send took.
  * load late-blocking COUNT LIMIT_MS, load late-synchronous COUNT LIMIT_MS: as many senders, each in a thread of its own,
  * stall in turn; prints for each how many milliseconds after LIMIT_MS it was told.
  */
@@ -13,12 +13,14 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -26,7 +28,6 @@
 #include <unistd.h>
 
 #define EVENTS 64
-#define FILES_MOST 20100
 #define WAIT_MS 60000
 #define SMALL_BUFFER 4096
 /** Between the starts of two senders that stall. */
@@ -63,40 +64,64 @@ static void start_listening(void)
 	      getsockname(listener, (struct sockaddr *)&address, &size) == 0, "listen");
 }
 
-struct connection {
-	int client, server;
-};
-
-static struct connection make_connection(int flags)
+/** Accept all that come and read what they send, in a process of its own: its time is not counted, and its descriptors
+ * count apart. */
+static void serve(bool reads)
 {
-	const int on = 1;
-	struct connection c = {.client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-	check(c.client >= 0 && connect(c.client, (struct sockaddr *)&address, sizeof address) == 0, "connect");
-	c.server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	check(c.server >= 0, "accept");
-	check(fcntl(c.client, F_SETFL, flags) == 0 &&
-	      setsockopt(c.client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0, "options");
-	return c;
+	static char room[65536];
+	const int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event events[EVENTS], event = {.events = EPOLLIN, .data.fd = listener};
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+	for (;;) {
+		const int ready = epoll_wait(epoll, events, EVENTS, -1);
+		for (int i = 0; i < ready; i++) {
+			const int fd = events[i].data.fd;
+			if (fd != listener) {
+				(void)!read(fd, room, sizeof room);
+				continue;
+			}
+			event.data.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+			if (event.data.fd >= 0 && reads)
+				epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
+		}
+	}
 }
 
-static void send_one(const struct connection *c)
+static void start_serving(bool reads)
 {
-	char byte = 0;
-	check(send(c->client, &byte, 1, 0) == 1, "send");
-	check(syscall(SYS_read, c->server, &byte, 1) == 1, "read");
+	const pid_t server = fork();
+	check(server >= 0, "fork");
+	if (server == 0)
+		serve(reads);
+}
+
+static int make_connection(int flags)
+{
+	const int on = 1, client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	check(client >= 0 && connect(client, (struct sockaddr *)&address, sizeof address) == 0, "connect");
+	check(fcntl(client, F_SETFL, flags) == 0 &&
+	      setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0, "options");
+	return client;
+}
+
+static void send_one(int client)
+{
+	const char byte = 0;
+	check(send(client, &byte, 1, 0) == 1, "send");
 }
 
 /** Every connection is always writable; the loop sends to each that it is told of. */
 static void run_loop(int connections, long sends)
 {
-	struct connection *all = calloc((size_t)connections, sizeof *all);
+	int *all = calloc((size_t)connections, sizeof *all);
 	const int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event events[EVENTS];
 	check(all && epoll >= 0, "epoll_create1");
 	for (int i = 0; i < connections; i++) {
 		all[i] = make_connection(O_NONBLOCK);
-		struct epoll_event event = {.events = EPOLLOUT, .data.u32 = (uint32_t)i};
-		check(epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].client, &event) == 0, "epoll_ctl");
+		struct epoll_event event = {.events = EPOLLOUT, .data.fd = all[i]};
+		check(epoll_ctl(epoll, EPOLL_CTL_ADD, all[i], &event) == 0, "epoll_ctl");
 	}
 	const int64_t begun_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	long done = 0;
@@ -104,15 +129,15 @@ static void run_loop(int connections, long sends)
 		const int ready = epoll_wait(epoll, events, EVENTS, WAIT_MS);
 		check(ready > 0, "epoll_wait");
 		for (int i = 0; i < ready; i++, done++)
-			send_one(&all[events[i].data.u32]);
+			send_one(events[i].data.fd);
 	}
 	printf("%.1f\n", (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begun_ns) / (double)done);
 }
 
-static void *send_in_thread(void *connection)
+static void *send_in_thread(void *client)
 {
 	for (long i = 0; i < sends_each; i++)
-		send_one(connection);
+		send_one(*(const int *)client);
 	return NULL;
 }
 
@@ -126,7 +151,7 @@ static void start_thread(pthread_t *thread, void *(*run)(void *), void *argument
 
 static void run_threads(int count, long sends)
 {
-	struct connection *all = calloc((size_t)count, sizeof *all);
+	int *all = calloc((size_t)count, sizeof *all);
 	pthread_t *threads = calloc((size_t)count, sizeof *threads);
 	check(all && threads, "calloc");
 	sends_each = sends / count;
@@ -144,19 +169,19 @@ static void run_threads(int count, long sends)
 static void *stall(void *connection)
 {
 	static const char block[SMALL_BUFFER];
-	const struct connection *c = connection;
-	while (syscall(SYS_sendto, c->client, block, sizeof block, MSG_DONTWAIT, NULL, 0) > 0)
+	const int client = *(const int *)connection;
+	while (syscall(SYS_sendto, client, block, sizeof block, MSG_DONTWAIT, NULL, 0) > 0)
 		;
 	/* What the kernels still exchange. */
 	usleep(50000);
-	while (syscall(SYS_sendto, c->client, block, 1, MSG_DONTWAIT, NULL, 0) > 0)
+	while (syscall(SYS_sendto, client, block, 1, MSG_DONTWAIT, NULL, 0) > 0)
 		;
 	const int64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
 	if (synchronous) {
-		struct pollfd writable = {.fd = c->client, .events = POLLOUT};
+		struct pollfd writable = {.fd = client, .events = POLLOUT};
 		check(poll(&writable, 1, limit_ms / 2 > 1000 ? limit_ms / 2 : 1000) == 0, "poll was not told");
 	} else
-		check(send(c->client, block, sizeof block, 0) == -1 && errno == ETIMEDOUT, "send was not told");
+		check(send(client, block, sizeof block, 0) == -1 && errno == ETIMEDOUT, "send was not told");
 	const int64_t late_ns = clock_ns(CLOCK_MONOTONIC) - begun_ns - limit_ms * INT64_C(1000000);
 	flockfile(stdout);
 	printf("%.3f\n", (double)late_ns / 1e6);
@@ -166,14 +191,15 @@ static void *stall(void *connection)
 
 static void run_late(int count)
 {
-	struct connection *all = calloc((size_t)count, sizeof *all);
+	int *all = calloc((size_t)count, sizeof *all);
 	pthread_t *threads = calloc((size_t)count, sizeof *threads);
 	const int small = SMALL_BUFFER;
 	check(all && threads, "calloc");
+	/* Before anybody connects: they inherit it. */
 	check(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0, "setsockopt");
 	for (int i = 0; i < count; i++) {
 		all[i] = make_connection(synchronous ? O_NONBLOCK : 0);
-		check(setsockopt(all[i].client, SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0, "setsockopt");
+		check(setsockopt(all[i], SOL_SOCKET, SO_SNDBUF, &small, sizeof small) == 0, "setsockopt");
 		start_thread(&threads[i], stall, &all[i]);
 		usleep(APART_US);
 	}
@@ -183,18 +209,16 @@ static void run_late(int count)
 
 int main(int argc, char **argv)
 {
-	/* Two for each connection; more than the hard limit is root's to take. */
-	const struct rlimit many = {.rlim_cur = FILES_MOST, .rlim_max = FILES_MOST};
 	struct rlimit files;
 	if (argc != 4) {
 		fputs("usage: load loop|threads|late-blocking|late-synchronous COUNT SENDS|LIMIT_MS\n", stderr);
 		return 2;
 	}
-	if (setrlimit(RLIMIT_NOFILE, &many) < 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	check(getrlimit(RLIMIT_NOFILE, &files) == 0, "getrlimit");
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
 	start_listening();
+	start_serving(strcmp(argv[1], "loop") == 0 || strcmp(argv[1], "threads") == 0);
 	limit_ms = atoi(argv[3]);
 	synchronous = strcmp(argv[1], "late-synchronous") == 0;
 	if (strcmp(argv[1], "loop") == 0)

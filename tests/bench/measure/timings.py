@@ -2,6 +2,7 @@
 """Real programs bare and with the library in turn: uploads by requests, and nginx under wrk."""
 import contextlib
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -35,13 +36,21 @@ http {{
 
 @contextlib.contextmanager
 def running(command, **options):
-    """A process for as long as it is wanted."""
+    """A process for as long as it is wanted. It is asked to end, because nginx has others to end."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, **options)
     try:
         yield process
     finally:
-        process.kill()
+        process.terminate()
         process.communicate()
+
+
+def wait_for(address):
+    """Until somebody accepts there."""
+    for _ in range(100):
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(address):
+            return
+        time.sleep(0.05)
 
 
 def in_turn(preloads, pairs, measure):
@@ -112,10 +121,7 @@ class Timings:
         """Of nginx, started anew each time."""
         with running(['nginx', '-c', str(conf), '-p', str(conf.parent)], env=environment(preload),
                      stderr=subprocess.DEVNULL):
-            for _ in range(100):
-                if subprocess.run(['wrk', '-c1', '-t1', '-d0', url], capture_output=True, check=False).returncode == 0:
-                    break
-                time.sleep(0.05)
+            wait_for(('127.0.0.1', int(re.search(r':(\d+)/', url)[1])))
             run = subprocess.run(['wrk', '-c100', '-t1', f'-d{self.seconds}', url], capture_output=True, text=True,
                                  check=True)
         return float(re.search(r'Requests/sec: +([\d.]+)', run.stdout)[1])
