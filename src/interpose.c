@@ -6,9 +6,6 @@
  * Without limits (active is false) all of them are the real function.
  */
 #undef _FORTIFY_SOURCE /* we define the plain and the checked functions by their own names */
-#if defined __GNUC__ && !defined __clang__
-#pragma GCC optimize("O2") /* the rest of the library is better small */
-#endif
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -436,16 +433,20 @@ EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 
 /* Waits: only those for writing are looked at. */
 
+/** All of them without a branch for each; and a whole word of each, with what lies beside the events, because that is
+ * fewer instructions. */
 static inline __attribute__((always_inline)) bool waits_for_writing(const struct pollfd *fds, nfds_t count)
 {
-	/* All of them without a branch for each, and what lies beside the events, because a whole word is read in fewer
-	 * instructions. */
-	union { struct { short events, revents; } of; uint32_t word; } any = {.word = 0}, one;
-	for (nfds_t i = count; i; i--) {
-		memcpy(&one.word, &fds[i - 1].events, sizeof one.word);
-		any.word |= one.word;
-	}
-	return any.of.events & (POLLOUT | POLLWRNORM | POLLWRBAND);
+	static const union { struct { short events, revents; } of; uint32_t word; } writing = {
+		.of.events = POLLOUT | POLLWRNORM | POLLWRBAND,
+	};
+	uint32_t any = 0, word;
+	if (count)
+		do {
+			memcpy(&word, &fds[--count].events, sizeof word);
+			any |= word;
+		} while (count);
+	return any & writing.word;
 }
 
 /** Whether a wait is none of ours: then it ends that this thread is a synchronous writer. */

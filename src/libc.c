@@ -41,12 +41,9 @@ struct walk {
 	size_t first, end;
 	bool behind_us;              /**< we are past our own library */
 	bool strange;                /**< something was not as expected: dlsym() has the last word */
-	struct {
-		const char *name;
-		uint32_t hash;
-		void *found;
-		uintptr_t in;            /**< where the library is that it was found in */
-	} functions[FUNCTIONS];
+	uintptr_t send_in, sendto_in;   /**< where the libraries are that these were found in */
+	uint32_t hashes[FUNCTIONS];
+	uint16_t names_at[FUNCTIONS];
 };
 
 /** A library's own description of what it exports. */
@@ -58,19 +55,23 @@ struct exports {
 	const uint32_t *hash;
 };
 
+static void **pointer_of(size_t function)
+{
+	return (void **)&libc + function;
+}
+
 /** Set out: which names to find, and their hashes. */
-static void begin(struct walk *w)
+static void begin(struct walk *w, size_t first, size_t end)
 {
 	const char *at = names;
-	w->behind_us = w->strange = false;
-	for (size_t i = 0; i < w->end; i++) {
+	*w = (struct walk){.first = first, .end = end};
+	for (size_t i = 0; i < end; i++) {
 		uint32_t hash = 5381;
-		w->functions[i].name = at;
+		w->names_at[i] = (uint16_t)(at - names);
 		for (; *at; at++)
 			hash = hash * 33 + (unsigned char)*at;
 		at++;
-		w->functions[i].hash = hash;
-		w->functions[i].found = NULL;
+		w->hashes[i] = hash;
 	}
 }
 
@@ -149,30 +150,29 @@ static int look_through(struct dl_phdr_info *library, size_t size, void *context
 		return 1;
 	}
 	for (size_t i = w->first; i < w->end; i++) {
-		const ElfW(Sym) *symbol =
-			w->functions[i].found ? NULL : find(&e, w->functions[i].name, w->functions[i].hash);
+		const ElfW(Sym) *symbol = *pointer_of(i) ? NULL : find(&e, names + w->names_at[i], w->hashes[i]);
 		if (!symbol)
 			continue;
 		if (ELF32_ST_TYPE(symbol->st_info) != STT_FUNC) {
 			w->strange = true;
 			return 1;
 		}
-		w->functions[i].found = (void *)(e.base + symbol->st_value);
-		w->functions[i].in = e.base;
+		*pointer_of(i) = (void *)(e.base + symbol->st_value);
+		if (i == NUMBER_OF_send)
+			w->send_in = e.base;
+		else if (i == NUMBER_OF_sendto)
+			w->sendto_in = e.base;
 	}
 	return 0;
 }
 
 static void look_up(struct walk *w, size_t first, size_t end)
 {
-	void **pointers = (void **)&libc;
-	w->first = first;
-	w->end = end;
-	begin(w);
+	begin(w, first, end);
 	dl_iterate_phdr(look_through, w);
-	for (size_t i = first; i < end; i++)
-		pointers[i] = w->functions[i].found || !w->strange ? w->functions[i].found
-		                                                  : dlsym(RTLD_NEXT, w->functions[i].name);
+	for (size_t i = first; w->strange && i < end; i++)
+		if (!*pointer_of(i))
+			*pointer_of(i) = dlsym(RTLD_NEXT, names + w->names_at[i]);
 }
 
 void bind_libc(void)
@@ -184,7 +184,8 @@ void bind_libc(void)
 	__asm__("mov %%fs:0, %0" : "=r"(thread));
 	errno_offset = (intptr_t)((uintptr_t)&errno - thread);
 #endif
-	libc.send_is_sendto = !w.strange && w.functions[NUMBER_OF_send].in == w.functions[NUMBER_OF_sendto].in;
+	if (w.send_in && w.send_in == w.sendto_in)
+		libc.send_is_sendto = true;
 }
 
 void bind_libc_rest(void)

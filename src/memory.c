@@ -55,11 +55,15 @@ static struct memory *candidate(uint64_t cookie, size_t i)
 	return &store->slots[i < FIRST_SLOTS ? i : FIRST_SLOTS + (run + i) % (SLOTS - FIRST_SLOTS)];
 }
 
+/** Whether a slot behind the first ones was ever taken: until then nobody looks there, because even that costs a page. */
+static atomic_bool outgrown;
+
 struct memory *memory_find(uint64_t cookie)
 {
 	if (!store || !cookie)
 		return NULL;
-	for (size_t i = 0; i < REACH; i++) {
+	const size_t reach = atomic_load(&outgrown) ? REACH : FIRST_SLOTS;
+	for (size_t i = 0; i < reach; i++) {
 		struct memory *m = candidate(cookie, i);
 		if (atomic_load_explicit(&m->cookie, memory_order_acquire) == cookie)
 			return m;
@@ -111,6 +115,8 @@ struct memory *memory_of(uint64_t cookie, int fd)
 			struct memory *slot = candidate(cookie, i);
 			const uint64_t old = atomic_load_explicit(&slot->cookie, memory_order_relaxed);
 			const bool spare = pass == FREE ? !old : pass == IDLE ? is_idle(slot) : is_gone(slot);
+			if (i == FIRST_SLOTS)
+				atomic_store(&outgrown, true);
 			if (spare && take(slot, old, cookie))
 				m = slot;
 		}

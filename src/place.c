@@ -12,13 +12,19 @@
 #include "socket.h"
 #include "start.h"
 
-/** One bit a port, from the first listen() on. A port that was listened on and is later one that a connection of ours
- * begins at is taken for the wrong side; that takes a program which gives a listener up and connects from its number. */
+/** Ports that were listened on, the first ones here, and one bit for each of the others. A port that was listened on and is
+ * later one that a connection of ours begins at is taken for the wrong side; that takes a program which gives a listener
+ * up and connects from its number. */
+#define FIRST_PORTS 16
 #define PORTS 65536
+static _Atomic uint16_t first_listened[FIRST_PORTS];
 static _Atomic(_Atomic uint64_t *) listened;
 
 static bool was_listened_on(uint16_t port)
 {
+	for (size_t i = 0; i < FIRST_PORTS; i++)
+		if (atomic_load_explicit(&first_listened[i], memory_order_relaxed) == port)
+			return true;
 	_Atomic uint64_t *ports = atomic_load(&listened);
 	return ports && atomic_load_explicit(&ports[port / 64], memory_order_relaxed) >> port % 64 & 1;
 }
@@ -35,6 +41,18 @@ static _Atomic uint64_t *ports_to_note(void)
 	return atomic_load(&listened);
 }
 
+static void note(uint16_t port)
+{
+	for (size_t i = 0; i < FIRST_PORTS; i++) {
+		uint16_t none = 0;
+		if (atomic_compare_exchange_strong(&first_listened[i], &none, port) || none == port)
+			return;
+	}
+	_Atomic uint64_t *ports = ports_to_note();
+	if (ports)
+		atomic_fetch_or(&ports[port / 64], UINT64_C(1) << port % 64);
+}
+
 static bool is_ip(const struct destination *d)
 {
 	return d->kind == DESTINATION_IPV4 || d->kind == DESTINATION_IPV6;
@@ -43,9 +61,8 @@ static bool is_ip(const struct destination *d)
 void place_listens(int fd)
 {
 	const struct destination local = socket_local(fd);
-	_Atomic uint64_t *ports = is_ip(&local) ? ports_to_note() : NULL;
-	if (ports)
-		atomic_fetch_or(&ports[local.port / 64], UINT64_C(1) << local.port % 64);
+	if (is_ip(&local) && local.port)
+		note(local.port);
 }
 
 struct place place_of(int fd)

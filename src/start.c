@@ -25,11 +25,14 @@
 #include "slow.h"
 #include "socket.h"
 
-/** Inherited descriptors are looked for below this number, in one poll(2). */
+/** Inherited descriptors are looked for below this number, by a poll(2) for so many: more would take stack that most
+ * programs never touch. */
 #define INHERITED_MOST 1024
+#define INHERITED_AT_ONCE 256
 
 bool active, bound;
-struct settings settings;
+/** Common, because the linker puts that last: the path at its end is in a page that most programs never touch. */
+__attribute__((common)) struct settings settings;
 
 /** sndtimeo --status looks for it; nothing here does. */
 __attribute__((used)) static struct anchor anchor = {.magic = ANCHOR_MAGIC};
@@ -44,21 +47,28 @@ static void complain(enum settings_fault fault, const char *what, const char *wh
 	report_complaint(buffer);
 }
 
-static void arm_inherited(void)
+/** Adopt the sockets among the @p count descriptors from @p first on. */
+static void arm_some(int first, nfds_t count)
 {
-	struct pollfd open[INHERITED_MOST];
-	struct rlimit most;
-	nfds_t count = INHERITED_MOST;
-	/* poll(2) refuses more entries than descriptors may be open. */
-	if (libc.getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur < count)
-		count = (nfds_t)most.rlim_cur;
+	struct pollfd open[INHERITED_AT_ONCE];
 	for (nfds_t i = 0; i < count; i++)
-		open[i] = (struct pollfd){.fd = (int)i};
+		open[i] = (struct pollfd){.fd = first + (int)i};
 	if (libc.poll(open, count, 0) < 0)
 		return;
 	for (nfds_t i = 0; i < count; i++)
 		if (!(open[i].revents & POLLNVAL) && socket_covered(open[i].fd))
 			adopt(open[i].fd);
+}
+
+static void arm_inherited(void)
+{
+	struct rlimit most;
+	nfds_t count = INHERITED_MOST;
+	/* No descriptor is higher, and poll(2) refuses more entries. */
+	if (libc.getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur < count)
+		count = (nfds_t)most.rlim_cur;
+	for (nfds_t first = 0; first < count; first += INHERITED_AT_ONCE)
+		arm_some((int)first, count - first < INHERITED_AT_ONCE ? count - first : INHERITED_AT_ONCE);
 }
 
 /** Where nothing can be told, somebody should hear of it. */

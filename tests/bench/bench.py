@@ -77,8 +77,7 @@ def main():
     if options.plot:
         plot(sizes.curves, options.plot)
     if options.ci:
-        table.print_lines(rows)
-        return int(not all(row.holds for row in rows))
+        return int(not table.print_lines(rows))
     table.print_table(rows)
     return 0
 

@@ -177,7 +177,6 @@ static void call_accept(void)
 static void call_hold(void)
 {
 	call_send();
-	call_connect_nonblocking();
 	check(syscall(SYS_write, STDOUT_FILENO, "\n", 1) == 1, "write");
 	while (syscall(SYS_read, STDIN_FILENO, room, sizeof room) > 0)
 		;

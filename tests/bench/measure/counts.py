@@ -23,6 +23,9 @@ THREADS_GOALS = {'send': 14 + 4}
 # epoll_wait in a program with threads is one that another thread may be refused a send in, and is bounded for that.
 ALONE_ONLY = {'epoll_wait'}
 
+# What is known not to hold, and why.
+TOO_LARGE = 'rules, logs and the summary take half of it, and what a cancelled thread needs to be unwound a tenth'
+
 SYSTEM_CALLS = (
     ('send', 'a complete send', 0), ('write', 'a complete write', 0), ('sendmsg', 'a complete sendmsg', 0),
     ('connect', 'a blocking connect', 6),
@@ -136,12 +139,12 @@ class Counts:
         # Pages that were just written by the linker count as a process' own until they are on the disk.
         subprocess.run(['sync', self.ours.library, self.empty.library], check=True)
         # The stack begins at a random place in its page.
-        bare, ours = (min(self.private_kib(preload) for _ in range(5)) for preload in (self.bare, self.ours))
-        yield Row('private memory added, KiB', 16, bare, ours - bare, ours - bare <= 16, {}, '<=')
+        bare, ours = (min(self.private_kib(preload) for _ in range(12)) for preload in (self.bare, self.ours))
+        yield Row('private memory added to a program that connected and sent, KiB', 16, bare, ours - bare, ours - bare <= 16, {}, '<=')
         with tempfile.NamedTemporaryFile() as stripped:
             subprocess.run(['strip', '-o', stripped.name, self.ours.library], check=True)
             file_size = Path(stripped.name).stat().st_size
             sections = subprocess.run(['size', stripped.name], capture_output=True, text=True, check=True).stdout
-        loaded = int(sections.splitlines()[1].split()[3])
-        yield Row('size of the library, stripped, bytes', 65536, None, file_size, file_size <= 65536, {}, '<=')
-        yield Row('size of its sections (size, dec)', 65536, None, loaded, loaded <= 65536, {}, '<=')
+        loaded = sum(int(word) for word in sections.splitlines()[1].split()[:2])
+        yield Row('size of the library, stripped, bytes', 65536, None, file_size, file_size <= 65536, {}, '<=',
+                  f'text and data {loaded:,} (size)', TOO_LARGE)
