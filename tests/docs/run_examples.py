@@ -279,7 +279,7 @@ def help_options():
 def settings():
     """Names of limits and of other settings, as the sources have them."""
     limits = re.findall(r'\[LIMIT_\w+\] = "(\w+)"', read('src/limits.c'))
-    others = re.findall(r'\[\w+\] = \{"(\w+)", ', read('src/settings.c'))
+    others = re.findall(r'\[\w+\] = "([A-Z_]+)"', read('src/settings.c'))
     assert len(limits) >= 6 and len(others) >= 7, (limits, others)
     return limits, others
 
@@ -359,7 +359,7 @@ def check_json():
 def check_reasons():
     page = read('docs/libsndtimeo.7')
     page = page[page.index('.Ss Reasons'):page.index('.Sh SUMMARY')]
-    codes = set(re.findall(r'= \{"(\w+)",', read('src/reason.c')))
+    codes = set(re.findall(r'return "(\w+)";', read('src/reason.c')))
     listed = {word for line in re.findall(r'^\.It Cm (.*)$', page, re.M) for word in re.findall(r'\w+', line)}
     return compare(codes, listed)
 
