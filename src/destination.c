@@ -67,15 +67,9 @@ struct destination destination_of(const struct sockaddr *address, socklen_t leng
 
 bool destination_same(const struct destination *one, const struct destination *other)
 {
-	if (one->kind != other->kind || one->port != other->port)
-		return false;
-	switch (one->kind) {
-	case DESTINATION_UNKNOWN: return true;
-	case DESTINATION_IPV4: return memcmp(one->address, other->address, 4) == 0;
-	case DESTINATION_IPV6: return memcmp(one->address, other->address, 16) == 0;
-	case DESTINATION_UNIX: break;
-	}
-	return one->abstract == other->abstract && memcmp(one->path, other->path, sizeof one->path) == 0;
+	/* What a kind does not use of them is zero. */
+	return one->kind == other->kind && one->port == other->port && one->abstract == other->abstract &&
+	       memcmp(one->path, other->path, sizeof one->path) == 0;
 }
 
 void text_add_destination(struct text *t, const struct destination *d)

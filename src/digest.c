@@ -14,27 +14,9 @@ static int64_t to_ms(int64_t ns)
 	return ns < 0 ? -1 : (ns + NS_PER_MS / 2) / NS_PER_MS;
 }
 
-static void add_counted(struct text *t, uint64_t count, const char *one, const char *many)
+static const char *plural(uint64_t count)
 {
-	text_add_number(t, (int64_t)count);
-	text_add(t, count == 1 ? one : many);
-}
-
-static void add_ms(struct text *t, int64_t ns)
-{
-	text_add_number(t, to_ms(ns));
-	text_add(t, " ms");
-}
-
-static void add_place(struct text *t, const struct summary_line *of)
-{
-	if (of->others) {
-		text_add(t, "other destinations");
-		return;
-	}
-	if (of->side == SUMMARY_AT)
-		text_add(t, "accepted at ");
-	text_add_destination(t, &of->destination);
+	return count == 1 ? "" : "s";
 }
 
 static void tell_line_as_text(const struct summary_line *of)
@@ -42,35 +24,25 @@ static void tell_line_as_text(const struct summary_line *of)
 	struct line line;
 	struct text *t = &line.text;
 	line_begin_text(&line, "summary: ");
-	add_place(t, of);
-	text_add(t, ": ");
-	add_counted(t, of->connections, " connection", " connections");
-	if (of->connect_longest_ns >= 0) {
-		text_add(t, " (connect time: median ");
-		add_ms(t, of->connect_median_ns);
-		text_add(t, ", longest ");
-		add_ms(t, of->connect_longest_ns);
-		text_add(t, ")");
+	if (of->others)
+		text_add(t, "other destinations");
+	else {
+		text_add(t, of->side == SUMMARY_AT ? "accepted at " : "");
+		text_add_destination(t, &of->destination);
 	}
-	text_add(t, "; ");
-	add_counted(t, of->waits, " send had to wait", " sends had to wait");
+	text_add_format(t, ": %jd connection%s", (intmax_t)of->connections, plural(of->connections));
+	if (of->connect_longest_ns >= 0)
+		text_add_format(t, " (connect time: median %jd ms, longest %jd ms)", (intmax_t)to_ms(of->connect_median_ns),
+		                (intmax_t)to_ms(of->connect_longest_ns));
+	text_add_format(t, "; %jd send%s had to wait", (intmax_t)of->waits, plural(of->waits));
 	if (of->longest_pause_ns > 0) {
 		text_add(t, " (longest time without progress that recovered: ");
 		text_add_seconds(t, to_ms(of->longest_pause_ns));
 		text_add(t, ")");
 	}
-	text_add(t, "; timeouts: ");
-	add_counted(t, of->connect_timeouts, " connect, ", " connects, ");
-	add_counted(t, of->send_timeouts, " send", " sends");
+	text_add_format(t, "; timeouts: %jd connect%s, %jd send%s", (intmax_t)of->connect_timeouts,
+	                plural(of->connect_timeouts), (intmax_t)of->send_timeouts, plural(of->send_timeouts));
 	line_end(&line);
-}
-
-static void add_json_ms(struct line *line, const char *key, int64_t ns)
-{
-	if (ns < 0)
-		json_null(&line->text, key);
-	else
-		json_number(&line->text, key, to_ms(ns));
 }
 
 static void tell_line_as_json(const struct summary_line *of)
@@ -80,10 +52,10 @@ static void tell_line_as_json(const struct summary_line *of)
 	line_json_destination(&line, "destination", &of->destination);
 	json_string(&line.text, "side", of->others ? "others" : of->side == SUMMARY_AT ? "at" : "to", SIZE_MAX);
 	json_number(&line.text, "connections", (int64_t)of->connections);
-	add_json_ms(&line, "connect_median_ms", of->connect_median_ns);
-	add_json_ms(&line, "connect_longest_ms", of->connect_longest_ns);
+	json_number(&line.text, "connect_median_ms", to_ms(of->connect_median_ns));
+	json_number(&line.text, "connect_longest_ms", to_ms(of->connect_longest_ns));
 	json_number(&line.text, "waits", (int64_t)of->waits);
-	add_json_ms(&line, "longest_pause_ms", of->longest_pause_ns);
+	json_number(&line.text, "longest_pause_ms", to_ms(of->longest_pause_ns));
 	json_number(&line.text, "connect_timeouts", (int64_t)of->connect_timeouts);
 	json_number(&line.text, "send_timeouts", (int64_t)of->send_timeouts);
 	line_end(&line);
@@ -105,9 +77,8 @@ static void tell_advice(uint64_t send_timeouts)
 	if (pause_ns > 0) {
 		text_add(&line.text, "the longest pause that recovered was ");
 		text_add_seconds(&line.text, to_ms(pause_ns));
-		text_add(&line.text, "; a send timeout of ");
-		text_add_number(&line.text, summary_suggestion_ms(pause_ns) / 1000);
-		text_add(&line.text, send_timeouts ? " s would have cut nothing that recovered" : " s would have cut nothing");
+		text_add_format(&line.text, "; a send timeout of %jd s would have cut nothing%s",
+		                (intmax_t)(summary_suggestion_ms(pause_ns) / 1000), send_timeouts ? " that recovered" : "");
 	} else
 		text_add(&line.text, "no pause of a send recovered, so nothing is known of what would be cut");
 	text_add(&line.text, " (sends that were complete at once are not seen)");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief Every function we replace, on one page: call the real one, return if it is complete, else hand over.
+ * @brief Every function we replace that may wait: call the real one, return if it is complete, else hand over.
  *
  * What is called often is called where route.h leads, and a call that is complete then costs what is written here.
  * Without limits (active is false) all of them are the real function.
@@ -13,30 +13,10 @@
 
 #include "clock.h"
 #include "memory.h"
+#include "replace.h"
 #include "route.h"
 #include "slow.h"
 #include "socket.h"
-#include "start.h"
-
-#define EXPORT __attribute__((visibility("default")))
-#define likely(condition) __builtin_expect(!!(condition), 1)
-#define unlikely(condition) __builtin_expect(!!(condition), 0)
-
-/** The real functions; found now, if another library's constructor calls us before our own has run. */
-static inline const struct libc *real(void)
-{
-	if (unlikely(!bound))
-		start();
-	return &libc;
-}
-
-static inline size_t total(const struct iovec *parts, size_t count)
-{
-	size_t length = 0;
-	for (size_t i = 0; i < count; i++)
-		length += parts[i].iov_len;
-	return length;
-}
 
 static inline int64_t ms_to_ns(int ms)
 {
@@ -49,14 +29,6 @@ EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
 {
 	real();
 	return connect_limited(fd, to, length);
-}
-
-EXPORT int listen(int fd, int backlog)
-{
-	const int result = real()->listen(fd, backlog);
-	if (result == 0 && active)
-		listen_noticed(fd);
-	return result;
 }
 
 /** Whether somebody wants to hear of accepted connections; the limits came along by themselves, but for unix sockets. */
@@ -87,14 +59,6 @@ EXPORT int close(int fd)
 	if (fd == writer_fd)
 		writer_cookie = 0;
 	return real()->close(fd);
-}
-
-EXPORT int getpeername(int fd, struct sockaddr *peer, socklen_t *length)
-{
-	const int result = real()->getpeername(fd, peer, length);
-	if (result == 0 && atomic_load_explicit(&attention, memory_order_relaxed))
-		connect_learn(fd);
-	return result;
 }
 
 /* Sends */
@@ -238,14 +202,14 @@ EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
 {
 	OUTGOING(WITH_SEND, fd, length, data);
 	o.flags = flags;
-	SEND(route.send(fd, data, length, flags, NULL, 0));
+	SEND(ROUTED(send)(fd, data, length, flags, NULL, 0));
 }
 
 EXPORT ssize_t write(int fd, const void *data, size_t length)
 {
 	OUTGOING(WITH_WRITE, fd, length, data);
 	o.flags = 0;
-	SEND(route.write(fd, data, length));
+	SEND(ROUTED(write)(fd, data, length));
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
@@ -256,8 +220,8 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	o.flags = flags;
 	o.started = clock_stamp();
 	KEEP(o);
-	const ssize_t sent = route.sendmsg(fd, message, flags);
-	if (likely(sent >= 0) && likely(sent == (ssize_t)total(o.message->msg_iov, o.message->msg_iovlen)))
+	const ssize_t sent = ROUTED(sendmsg)(fd, message, flags);
+	if (likely(sent >= 0) && likely(sent == (ssize_t)length_of(o.message->msg_iov, o.message->msg_iovlen)))
 		return sent;
 	return send_slow(&o, sent);
 }
@@ -269,8 +233,8 @@ EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 	o.count = count;
 	o.started = clock_stamp();
 	KEEP(o);
-	const ssize_t sent = route.writev(fd, parts, count);
-	if (likely(sent >= 0) && likely(sent == (ssize_t)total(o.parts, (size_t)o.count)))
+	const ssize_t sent = ROUTED(writev)(fd, parts, count);
+	if (likely(sent >= 0) && likely(sent == (ssize_t)length_of(o.parts, (size_t)o.count)))
 		return sent;
 	return send_slow(&o, sent);
 }
@@ -286,39 +250,32 @@ EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const 
 	o.flags = flags;
 	o.to = to;
 	o.to_length = to_length;
-	SEND(route.sendto(fd, data, length, flags, to, to_length));
+	SEND(ROUTED(sendto)(fd, data, length, flags, to, to_length));
 }
 
 EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-	const int before = errno_now();
-	if (unlikely(flags & MSG_FASTOPEN) && active && messages && count)
-		send_arm(fd, messages->msg_hdr.msg_name, messages->msg_hdr.msg_namelen);
-	const uint64_t started = clock_stamp();
-	const int sent = real()->sendmmsg(fd, messages, count, flags);
-	if (!active || !count || (sent < 0 && !send_considered(errno)) ||
-	    (sent == (int)count && messages[sent - 1].msg_len ==
-	                                   total(messages[sent - 1].msg_hdr.msg_iov, messages[sent - 1].msg_hdr.msg_iovlen)))
-		return sent;
-	return sendmmsg_slow(fd, messages, count, flags, sent, started, before);
+	real();
+	return sendmmsg_limited(fd, messages, count, flags);
+}
+
+static __attribute__((noinline)) ssize_t send_file(int with, int fd, int from, void *offset, size_t length)
+{
+	OUTGOING(with, fd, length, NULL);
+	o.flags = 0;
+	o.from = from;
+	o.offset = offset;
+	SEND((with == WITH_SENDFILE ? (__typeof__(sendfile64) *)ROUTED(sendfile) : ROUTED(sendfile64))(fd, from, offset, length));
 }
 
 EXPORT ssize_t sendfile(int fd, int from, off_t *offset, size_t length)
 {
-	OUTGOING(WITH_SENDFILE, fd, length, NULL);
-	o.flags = 0;
-	o.from = from;
-	o.offset = offset;
-	SEND(route.sendfile(fd, from, offset, length));
+	return send_file(WITH_SENDFILE, fd, from, offset, length);
 }
 
 EXPORT ssize_t sendfile64(int fd, int from, off64_t *offset, size_t length)
 {
-	OUTGOING(WITH_SENDFILE64, fd, length, NULL);
-	o.flags = 0;
-	o.from = from;
-	o.offset = offset;
-	SEND(route.sendfile64(fd, from, offset, length));
+	return send_file(WITH_SENDFILE64, fd, from, offset, length);
 }
 
 EXPORT ssize_t splice(int from, off64_t *from_offset, int fd, off64_t *offset, size_t length, unsigned flags)
@@ -328,18 +285,10 @@ EXPORT ssize_t splice(int from, off64_t *from_offset, int fd, off64_t *offset, s
 	o.from = from;
 	o.offset = from_offset;
 	o.to_offset = offset;
-	SEND(route.splice(from, from_offset, fd, offset, length, flags));
+	SEND(ROUTED(splice)(from, from_offset, fd, offset, length, flags));
 }
 
 /* stdio calls its own write(): what it writes to is armed for that. */
-
-EXPORT FILE *fdopen(int fd, const char *mode)
-{
-	FILE *file = real()->fdopen(fd, mode);
-	if (file && active)
-		arm_for_stdio(fd);
-	return file;
-}
 
 EXPORT int vdprintf(int fd, const char *format, va_list arguments)
 {
@@ -375,21 +324,22 @@ EXPORT int __dprintf_chk(int fd, int flag, const char *format, ...)
 
 /* Receives: some bytes are some bytes; none, or an error, may be the end of a connection that had its verdict. */
 
+/** Whether a receive is complete: some bytes, and no socket of which it may be news that it is connected. */
+static inline __attribute__((always_inline)) bool some_received(ssize_t received)
+{
+	return likely(received > 0) && likely(!atomic_load_explicit(&attention, memory_order_relaxed));
+}
+
 /** Receive, and hand over if that is the end of something. @p asked: for how many bytes there was room. */
 #define RECEIVE(asked, call)                                                                                       \
 	struct { int descriptor; size_t room; } kept = {fd, asked};                                                \
 	KEEP(kept);                                                                                                \
 	const ssize_t received = call;                                                                             \
-	return likely(received > 0) ? received : receive_slow(kept.descriptor, received, kept.room)
+	return likely(some_received(received)) ? received : receive_slow(kept.descriptor, received, kept.room)
 
 EXPORT ssize_t recv(int fd, void *data, size_t length, int flags)
 {
 	RECEIVE(length, route.recv(fd, data, length, flags));
-}
-
-EXPORT ssize_t __recv_chk(int fd, void *data, size_t length, size_t size, int flags)
-{
-	RECEIVE(length, route.__recv_chk(fd, data, length, size, flags));
 }
 
 EXPORT ssize_t recvfrom(int fd, void *data, size_t length, int flags, struct sockaddr *from, socklen_t *from_length)
@@ -397,20 +347,14 @@ EXPORT ssize_t recvfrom(int fd, void *data, size_t length, int flags, struct soc
 	RECEIVE(length, route.recvfrom(fd, data, length, flags, from, from_length));
 }
 
-EXPORT ssize_t __recvfrom_chk(int fd, void *data, size_t length, size_t size, int flags, struct sockaddr *from,
-                              socklen_t *from_length)
-{
-	RECEIVE(length, route.__recvfrom_chk(fd, data, length, size, flags, from, from_length));
-}
-
 EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	const ssize_t received = route.recvmsg(fd, message, flags);
 	if (received >= 0 && unlikely(message->msg_controllen))
 		receive_arm(message);
-	if (likely(received > 0))
+	if (likely(some_received(received)))
 		return received;
-	return receive_slow(fd, received, received ? 0 : total(message->msg_iov, message->msg_iovlen));
+	return receive_slow(fd, received, received ? 0 : length_of(message->msg_iov, message->msg_iovlen));
 }
 
 EXPORT ssize_t read(int fd, void *data, size_t length)
@@ -418,17 +362,31 @@ EXPORT ssize_t read(int fd, void *data, size_t length)
 	RECEIVE(length, route.read(fd, data, length));
 }
 
-EXPORT ssize_t __read_chk(int fd, void *data, size_t length, size_t size)
-{
-	RECEIVE(length, route.__read_chk(fd, data, length, size));
-}
-
 EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 {
 	const ssize_t received = route.readv(fd, parts, count);
-	if (likely(received > 0))
+	if (likely(some_received(received)))
 		return received;
-	return receive_slow(fd, received, received ? 0 : total(parts, (size_t)count));
+	return receive_slow(fd, received, received ? 0 : length_of(parts, (size_t)count));
+}
+
+/* A buffer that is too small is for the real one to report. */
+
+EXPORT ssize_t __recv_chk(int fd, void *data, size_t length, size_t size, int flags)
+{
+	return length <= size ? recv(fd, data, length, flags) : real()->__recv_chk(fd, data, length, size, flags);
+}
+
+EXPORT ssize_t __recvfrom_chk(int fd, void *data, size_t length, size_t size, int flags, struct sockaddr *from,
+                              socklen_t *from_length)
+{
+	return length <= size ? recvfrom(fd, data, length, flags, from, from_length)
+	                      : real()->__recvfrom_chk(fd, data, length, size, flags, from, from_length);
+}
+
+EXPORT ssize_t __read_chk(int fd, void *data, size_t length, size_t size)
+{
+	return length <= size ? read(fd, data, length) : real()->__read_chk(fd, data, length, size);
 }
 
 /* Waits: only those for writing are looked at. */
@@ -472,17 +430,22 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 	return poll_for_writing(fds, count, timeout_ms);
 }
 
+/** Once more, for those that are seldom called. (Not const: glibc says of ppoll() that it only writes there.) */
+static __attribute__((noinline)) bool is_plain(struct pollfd *fds, nfds_t count)
+{
+	return plain_wait(fds, count);
+}
+
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size)
 {
-	/* A buffer that is too small is for the real one to report. */
-	if (size / sizeof *fds < count || plain_wait(fds, count))
+	if (size / sizeof *fds < count || is_plain(fds, count))
 		return real()->__poll_chk(fds, count, timeout_ms, size);
 	return poll_for_writing(fds, count, timeout_ms);
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
-	if (plain_wait(fds, count))
+	if (is_plain(fds, count))
 		return real()->ppoll(fds, count, timeout, mask);
 	return poll_limited(fds, count, timeout, mask);
 }
@@ -490,7 +453,7 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask,
                        size_t size)
 {
-	if (size / sizeof *fds < count || plain_wait(fds, count))
+	if (size / sizeof *fds < count || is_plain(fds, count))
 		return real()->__ppoll_chk(fds, count, timeout, mask, size);
 	return poll_limited(fds, count, timeout, mask);
 }
@@ -501,20 +464,17 @@ EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, str
 	if (!active || !writes || (timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)))
 		return real()->select(count, reads, writes, excepts, timeout);
 	const int64_t begun_ns = clock_now_ns();
-	const struct timeval given = timeout ? *timeout : (struct timeval){0};
-	const struct timespec limit = {.tv_sec = given.tv_sec + given.tv_usec / 1000000,
-	                               .tv_nsec = given.tv_usec % 1000000 * 1000};
+	struct timespec limit = {0};
+	if (timeout)
+		limit = (struct timespec){.tv_sec = timeout->tv_sec + timeout->tv_usec / 1000000,
+		                          .tv_nsec = timeout->tv_usec % 1000000 * 1000};
 	const int ready = select_limited(count, reads, writes, excepts, timeout ? &limit : NULL, NULL);
-	if (timeout) {
+	if (timeout && limit.tv_sec < INT64_MAX / NS_PER_S) {
 		/* Linux leaves what is left of the time there (select(2)). */
-		const int64_t gone_us = (clock_now_ns() - begun_ns) / 1000;
-		const int64_t left_us = limit.tv_sec >= INT64_MAX / NS_PER_S
-		                                ? INT64_MAX
-		                                : limit.tv_sec * 1000000 + limit.tv_nsec / 1000 - gone_us;
-		if (left_us != INT64_MAX)
-			*timeout = left_us <= 0 ? (struct timeval){0}
-			                        : (struct timeval){.tv_sec = (time_t)(left_us / 1000000),
-			                                           .tv_usec = (suseconds_t)(left_us % 1000000)};
+		int64_t left_us = limit.tv_sec * 1000000 + (limit.tv_nsec - (clock_now_ns() - begun_ns)) / 1000;
+		if (left_us < 0)
+			left_us = 0;
+		*timeout = (struct timeval){.tv_sec = (time_t)(left_us / 1000000), .tv_usec = (suseconds_t)(left_us % 1000000)};
 	}
 	return ready;
 }
@@ -534,12 +494,6 @@ static inline __attribute__((always_inline)) bool plain_epoll(void)
 	writer_cookie = 0;
 	return likely(!atomic_load_explicit(&watched, memory_order_relaxed)) &&
 	       likely(!atomic_load_explicit(&attention, memory_order_relaxed)) && likely(*atomic_load_explicit(&socket_only_thread, memory_order_relaxed));
-}
-
-EXPORT int epoll_ctl(int epfd, int operation, int fd, struct epoll_event *event)
-{
-	writer_cookie = 0;
-	return real()->epoll_ctl(epfd, operation, fd, event);
 }
 
 EXPORT int epoll_wait(int epfd, struct epoll_event *events, int most, int timeout_ms)
@@ -566,174 +520,24 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int most, const st
 	return epoll_limited(epfd, events, most, timeout_ns, true, mask);
 }
 
-/* Options and modes */
+/* Modes */
 
-EXPORT int getsockopt(int fd, int level, int option, void *value, socklen_t *length)
+static int fcntl_noticed(__typeof__(fcntl) *real_fcntl, int fd, int command, void *argument)
 {
-	const int before = errno_now();
-	real();
-	return getsockopt_limited(fd, level, option, value, length, before);
-}
-
-EXPORT int setsockopt(int fd, int level, int option, const void *value, socklen_t length)
-{
-	const int result = real()->setsockopt(fd, level, option, value, length);
-	if (result == 0 && active)
-		setsockopt_noticed(fd, level, option);
+	const int result = real_fcntl(fd, command, argument);
+	if (result >= 0 && command == F_SETFL)
+		blocking_noticed(fd, (intptr_t)argument & O_NONBLOCK);
+	else if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC))
+		duplicate_noticed(fd, result);
 	return result;
 }
 
-/** fcntl() has one more argument or none; what may be there is passed on as it came. */
-#define FCNTL(name)                                                                                                \
-	va_list arguments;                                                                                         \
-	va_start(arguments, command);                                                                              \
-	void *argument = va_arg(arguments, void *);                                                                \
-	va_end(arguments);                                                                                         \
-	const int result = real()->name(fd, command, argument);                                                       \
-	if (result >= 0 && command == F_SETFL)                                                                     \
-		blocking_noticed(fd, (intptr_t)argument & O_NONBLOCK);                                             \
-	else if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC))                                \
-		duplicate_noticed(fd, result);                                                                     \
-	return result
-
-EXPORT int fcntl(int fd, int command, ...)
+ONE_MORE(fcntl, int command)
 {
-	FCNTL(fcntl);
+	return fcntl_noticed(real()->fcntl, fd, command, argument);
 }
 
-EXPORT int fcntl64(int fd, int command, ...)
+ONE_MORE(fcntl64, int command)
 {
-	FCNTL(fcntl64);
-}
-
-EXPORT int ioctl(int fd, unsigned long request, ...)
-{
-	va_list arguments;
-	va_start(arguments, request);
-	void *argument = va_arg(arguments, void *);
-	va_end(arguments);
-	const int result = real()->ioctl(fd, request, argument);
-	if (result == 0 && request == FIONBIO)
-		blocking_noticed(fd, *(const int *)argument != 0);
-	return result;
-}
-
-EXPORT int dup(int from)
-{
-	const int to = real()->dup(from);
-	if (to >= 0)
-		duplicate_noticed(from, to);
-	return to;
-}
-
-EXPORT int dup2(int from, int to)
-{
-	const int result = real()->dup2(from, to);
-	if (result >= 0 && from != to)
-		duplicate_noticed(from, to);
-	return result;
-}
-
-EXPORT int dup3(int from, int to, int flags)
-{
-	const int result = real()->dup3(from, to, flags);
-	if (result >= 0)
-		duplicate_noticed(from, to);
-	return result;
-}
-
-/* Ends of the process that run no destructor: the summary is told before. A vfork child tells nothing (finish()). */
-
-EXPORT __attribute__((noreturn)) void _exit(int status)
-{
-	finish();
-	real()->_exit(status);
-	__builtin_unreachable();
-}
-
-EXPORT __attribute__((noreturn)) void _Exit(int status)
-{
-	finish();
-	real()->_Exit(status);
-	__builtin_unreachable();
-}
-
-EXPORT __attribute__((noreturn)) void quick_exit(int status)
-{
-	finish();
-	real()->quick_exit(status);
-	__builtin_unreachable();
-}
-
-EXPORT int execve(const char *path, char *const *arguments, char *const *environment)
-{
-	finish();
-	return real()->execve(path, arguments, environment);
-}
-
-EXPORT int execv(const char *path, char *const *arguments)
-{
-	finish();
-	return real()->execv(path, arguments);
-}
-
-EXPORT int execvp(const char *name, char *const *arguments)
-{
-	finish();
-	return real()->execvp(name, arguments);
-}
-
-EXPORT int execvpe(const char *name, char *const *arguments, char *const *environment)
-{
-	finish();
-	return real()->execvpe(name, arguments, environment);
-}
-
-EXPORT int fexecve(int fd, char *const *arguments, char *const *environment)
-{
-	finish();
-	return real()->fexecve(fd, arguments, environment);
-}
-
-/** How many arguments follow @p first, the NULL at their end not counted. */
-static size_t count_arguments(const char *first, va_list rest)
-{
-	size_t count = 0;
-	for (const char *argument = first; argument; argument = va_arg(rest, const char *))
-		count++;
-	return count;
-}
-
-/** The list of an execl() and its kin as an array, and, for execle(), the environment behind it. */
-#define ARGUMENT_LIST(first)                                                                                       \
-	va_list arguments;                                                                                         \
-	va_start(arguments, first);                                                                                \
-	const size_t count = count_arguments(first, arguments);                                                    \
-	va_end(arguments);                                                                                         \
-	char *list[count + 1];                                                                                     \
-	list[0] = (char *)first;                                                                                   \
-	va_start(arguments, first);                                                                                \
-	for (size_t i = 1; i <= count; i++)                                                                        \
-		list[i] = va_arg(arguments, char *)
-
-EXPORT int execl(const char *path, const char *argument, ...)
-{
-	ARGUMENT_LIST(argument);
-	va_end(arguments);
-	return execv(path, list);
-}
-
-EXPORT int execlp(const char *name, const char *argument, ...)
-{
-	ARGUMENT_LIST(argument);
-	va_end(arguments);
-	return execvp(name, list);
-}
-
-EXPORT int execle(const char *path, const char *argument, ...)
-{
-	ARGUMENT_LIST(argument);
-	char *const *environment = va_arg(arguments, char *const *);
-	va_end(arguments);
-	return execve(path, list, environment);
+	return fcntl_noticed(real()->fcntl64, fd, command, argument);
 }

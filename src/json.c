@@ -11,17 +11,13 @@ void json_begin(struct text *t)
 
 static void begin_value(struct text *t, const char *key)
 {
-	if (t->length && t->at[t->length - 1] != '{')
-		text_add(t, ",");
-	text_add(t, "\"");
-	text_add(t, key);
-	text_add(t, "\":");
+	text_add_format(t, t->length && t->at[t->length - 1] != '{' ? ",\"%s\":" : "\"%s\":", key);
 }
 
 void json_string(struct text *t, const char *key, const char *value, size_t most)
 {
 	if (!value) {
-		json_null(t, key);
+		json_number(t, key, -1);
 		return;
 	}
 	begin_value(t, key);
@@ -37,19 +33,16 @@ void json_string(struct text *t, const char *key, const char *value, size_t most
 void json_number(struct text *t, const char *key, int64_t value)
 {
 	begin_value(t, key);
-	text_add_number(t, value);
+	if (value < 0)
+		text_add(t, "null");
+	else
+		text_add_number(t, value);
 }
 
 void json_bool(struct text *t, const char *key, bool value)
 {
 	begin_value(t, key);
 	text_add(t, value ? "true" : "false");
-}
-
-void json_null(struct text *t, const char *key)
-{
-	begin_value(t, key);
-	text_add(t, "null");
 }
 
 void json_end(struct text *t)

@@ -13,9 +13,9 @@
 void json_begin(struct text *t);
 /** @param most at most so many bytes of @p value; every byte that is not printable ASCII becomes '?'. NULL: null */
 void json_string(struct text *t, const char *key, const char *value, size_t most);
+/** Below 0: null. */
 void json_number(struct text *t, const char *key, int64_t value);
 void json_bool(struct text *t, const char *key, bool value);
-void json_null(struct text *t, const char *key);
 void json_end(struct text *t);
 
 #endif

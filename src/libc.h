@@ -50,9 +50,9 @@ extern int __vdprintf_chk(int, int, const char *, va_list);
 #define LIBC_FUNCTIONS(F)                                                                                          \
 	/* As in struct route. */                                                                                  \
 	F(sendto) F(sendmsg) F(write) F(writev) F(sendfile) F(sendfile64) F(splice)                                \
-	F(recv) F(__recv_chk) F(recvfrom) F(__recvfrom_chk) F(recvmsg) F(read) F(__read_chk) F(readv)              \
+	F(recv) F(recvfrom) F(recvmsg) F(read) F(readv)                                                            \
 	F(poll) F(epoll_wait) F(epoll_pwait)                                                                       \
-	F(send) F(sendmmsg)                                                                                        \
+	F(send) F(sendmmsg) F(__recv_chk) F(__recvfrom_chk) F(__read_chk)                                            \
 	F(connect) F(listen) F(accept) F(accept4) F(close) F(getpeername) F(getsockopt) F(setsockopt)                       \
 	F(__poll_chk) F(ppoll) F(__ppoll_chk) F(select) F(pselect)                                         \
 	F(epoll_ctl) F(epoll_pwait2)                                                  \

@@ -4,42 +4,17 @@
  */
 #include "limits.h"
 
+#include <stddef.h>
 #include <string.h>
 
+#include "nearest.h"
 #include "quantity.h"
 
-const char limit_names[LIMIT_COUNT][sizeof "send_total"] = {
-	[LIMIT_CONNECT] = "connect",
-	[LIMIT_SEND] = "send",
-	[LIMIT_SEND_TOTAL] = "send_total",
-	[LIMIT_MIN_RATE] = "min_rate",
-	[LIMIT_UNACKED] = "unacked",
-	[LIMIT_POLICY] = "policy",
-};
-
-static char folded(char c)
-{
-	if (c == '-')
-		return '_';
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_named(const char *own, const char *name, size_t length)
-{
-	for (size_t i = 0; i < length; i++) {
-		if (own[i] == '\0' || own[i] != folded(name[i]))
-			return false;
-	}
-	return own[length] == '\0';
-}
+const char setting_names[] = OTHER_NAMES "connect\0send\0send_total\0min_rate\0unacked\0policy\0off";
 
 enum limit limit_named(const char *name, size_t length)
 {
-	enum limit limit = 0;
-
-	while (limit < LIMIT_COUNT && !is_named(limit_names[limit], name, length))
-		limit++;
-	return limit;
+	return (enum limit)name_index(limit_names, LIMIT_COUNT, name, length);
 }
 
 const char *limit_accepted(enum limit limit)
@@ -60,31 +35,29 @@ static bool take_policy(enum policy *policy, const char *value)
 	return true;
 }
 
+/** Where each is; they are four bytes long but for the rate. */
+static const unsigned char places[LIMIT_COUNT] = {
+	[LIMIT_CONNECT] = offsetof(struct limits, connect_ms),
+	[LIMIT_SEND] = offsetof(struct limits, send_ms),
+	[LIMIT_SEND_TOTAL] = offsetof(struct limits, send_total_ms),
+	[LIMIT_MIN_RATE] = offsetof(struct limits, min_rate),
+	[LIMIT_UNACKED] = offsetof(struct limits, unacked_ms),
+	[LIMIT_POLICY] = offsetof(struct limits, policy),
+};
+_Static_assert(sizeof(enum policy) == sizeof(int32_t), "four bytes long");
+
 bool limit_take(struct limits *limits, enum limit limit, const char *value)
 {
-	switch (limit) {
-	case LIMIT_CONNECT: return parse_duration(value, &limits->connect_ms);
-	case LIMIT_SEND: return parse_duration(value, &limits->send_ms);
-	case LIMIT_SEND_TOTAL: return parse_duration(value, &limits->send_total_ms);
-	case LIMIT_MIN_RATE: return parse_rate(value, &limits->min_rate);
-	case LIMIT_UNACKED: return parse_duration(value, &limits->unacked_ms);
-	case LIMIT_POLICY: return take_policy(&limits->policy, value);
-	case LIMIT_COUNT: break;
-	}
-	return false;
+	void *const place = (char *)limits + places[limit];
+	if (limit == LIMIT_MIN_RATE)
+		return parse_rate(value, place);
+	return limit == LIMIT_POLICY ? take_policy(place, value) : parse_duration(value, place);
 }
 
 void limit_copy(struct limits *to, const struct limits *from, enum limit limit)
 {
-	switch (limit) {
-	case LIMIT_CONNECT: to->connect_ms = from->connect_ms; break;
-	case LIMIT_SEND: to->send_ms = from->send_ms; break;
-	case LIMIT_SEND_TOTAL: to->send_total_ms = from->send_total_ms; break;
-	case LIMIT_MIN_RATE: to->min_rate = from->min_rate; break;
-	case LIMIT_UNACKED: to->unacked_ms = from->unacked_ms; break;
-	case LIMIT_POLICY: to->policy = from->policy; break;
-	case LIMIT_COUNT: break;
-	}
+	memcpy((char *)to + places[limit], (const char *)from + places[limit],
+	       limit == LIMIT_MIN_RATE ? sizeof from->min_rate : sizeof(int32_t));
 }
 
 bool limits_any(const struct limits *limits)
@@ -93,14 +66,12 @@ bool limits_any(const struct limits *limits)
 	return limits->connect_ms || limits->send_ms || limits->send_total_ms || limits->unacked_ms;
 }
 
-static void add_duration(struct text *t, enum limit limit, int32_t ms)
+static void add_limit(struct text *t, const struct limits *limits, enum limit limit)
 {
-	if (!ms)
-		return;
-	text_add(t, limit_names[limit]);
-	text_add(t, "=");
-	text_add_number(t, ms % 1000 ? ms : ms / 1000);
-	text_add(t, ms % 1000 ? "ms " : "s ");
+	const int32_t ms = *(const int32_t *)((const char *)limits + places[limit]);
+	if (ms)
+		text_add_format(t, ms % 1000 ? "%s=%jdms " : "%s=%jds ", name_at(limit_names, limit),
+		                (intmax_t)(ms % 1000 ? ms : ms / 1000));
 }
 
 static void add_rate(struct text *t, int64_t rate)
@@ -112,10 +83,7 @@ static void add_rate(struct text *t, int64_t rate)
 		return;
 	for (; unit < 3 && rate % 1024 == 0; unit++)
 		rate /= 1024;
-	text_add(t, limit_names[LIMIT_MIN_RATE]);
-	text_add(t, "=");
-	text_add_number(t, rate);
-	text_add(t, units[unit]);
+	text_add_format(t, "min_rate=%jd%s", (intmax_t)rate, units[unit]);
 }
 
 void text_add_limits(struct text *t, const struct limits *limits)
@@ -124,10 +92,10 @@ void text_add_limits(struct text *t, const struct limits *limits)
 		text_add(t, "off");
 		return;
 	}
-	add_duration(t, LIMIT_CONNECT, limits->connect_ms);
-	add_duration(t, LIMIT_SEND, limits->send_ms);
-	add_duration(t, LIMIT_SEND_TOTAL, limits->send_total_ms);
-	add_rate(t, limits->min_rate);
-	add_duration(t, LIMIT_UNACKED, limits->unacked_ms);
+	for (enum limit limit = LIMIT_CONNECT; limit < LIMIT_POLICY; limit++)
+		if (limit == LIMIT_MIN_RATE)
+			add_rate(t, limits->min_rate);
+		else
+			add_limit(t, limits, limit);
 	text_add(t, limits->policy == POLICY_CAP ? "policy=cap" : "policy=replace");
 }

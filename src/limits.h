@@ -25,12 +25,17 @@ struct limits {
 	enum policy policy;
 };
 
-/** One of the limits, by its place in limit_names. */
+/** One of the limits, by its number in limit_names. */
 enum limit { LIMIT_CONNECT, LIMIT_SEND, LIMIT_SEND_TOTAL, LIMIT_MIN_RATE, LIMIT_UNACKED, LIMIT_POLICY, LIMIT_COUNT };
 
-/** How a rule names each ("send_total"); the variable is SNDTIMEO_ and the same in capitals, the option is -- and the
- * same with hyphens. */
-extern const char limit_names[LIMIT_COUNT][sizeof "send_total"] __attribute__((visibility("hidden")));
+/** The settings that are no limits, in the order of settings.c, as a list of names (nearest.h). */
+#define OTHER_NAMES "rules\0config\0log\0log_format\0verbose\0dry_run\0summary\0"
+#define OTHER_COUNT 7
+/** How each setting is called, limits behind the others, and behind those "off": the variable is SNDTIMEO_ and the same
+ * in capitals, the option is -- and the same with hyphens. */
+extern const char setting_names[] __attribute__((visibility("hidden")));
+/** How a rule names each limit ("send_total"), and "off". */
+#define limit_names (setting_names + sizeof OTHER_NAMES - 1)
 
 /** Which limit is called by the first @p length bytes of @p name, in any case, with '_' or '-'; LIMIT_COUNT if none. */
 enum limit limit_named(const char *name, size_t length);

@@ -29,23 +29,20 @@ void line_start(void)
 void line_begin_text(struct line *line, const char *what)
 {
 	text_start(&line->text, line->buffer, sizeof line->buffer - 1);
-	text_add(&line->text, settings.log == LOG_TO_SYSLOG ? "sndtimeo[" : "sndtimeo: ");
-	if (settings.log == LOG_TO_SYSLOG) {
-		text_add_number(&line->text, libc.getpid());
-		text_add(&line->text, "]: ");
-	}
+	const intmax_t pid = libc.getpid();
+	text_add_format(&line->text, settings.log == LOG_TO_SYSLOG ? "sndtimeo[%jd]: " : "sndtimeo: ", pid);
 	text_add_foreign(&line->text, program, NAME_MOST);
-	text_add(&line->text, "[");
-	text_add_number(&line->text, libc.getpid());
-	text_add(&line->text, "]: ");
-	text_add(&line->text, what);
+	text_add_format(&line->text, "[%jd]: %s", pid, what);
 }
 
-static void add_padded(struct text *t, int64_t number, int64_t digits_over)
+/** Append @p number with @p digits digits, and what follows it. */
+static void add_padded(struct text *t, int64_t number, int digits, const char *after)
 {
-	for (int64_t power = digits_over; power > 1 && number < power; power /= 10)
-		text_add(t, "0");
-	text_add_number(t, number);
+	char padded[] = "0000";
+	for (int i = digits; i-- > 0; number /= 10)
+		padded[i] = (char)('0' + number % 10);
+	padded[digits] = '\0';
+	text_add_format(t, "%s%s", padded, after);
 }
 
 /** The time as RFC 3339 has it, in UTC: gmtime(3) is not for signal handlers. */
@@ -57,20 +54,13 @@ static void add_time(struct text *t)
 	const int64_t days = now.tv_sec / 86400 + 719468, era = days / 146097, day = days % 146097;
 	const int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
 	const int64_t day_of_year = day - (365 * year + year / 4 - year / 100), month = (5 * day_of_year + 2) / 153;
-	add_padded(t, era * 400 + year + (month >= 10), 1000);
-	text_add(t, "-");
-	add_padded(t, month < 10 ? month + 3 : month - 9, 10);
-	text_add(t, "-");
-	add_padded(t, day_of_year - (153 * month + 2) / 5 + 1, 10);
-	text_add(t, "T");
-	add_padded(t, now.tv_sec / 3600 % 24, 10);
-	text_add(t, ":");
-	add_padded(t, now.tv_sec / 60 % 60, 10);
-	text_add(t, ":");
-	add_padded(t, now.tv_sec % 60, 10);
-	text_add(t, ".");
-	add_padded(t, now.tv_nsec / 1000000, 100);
-	text_add(t, "Z");
+	add_padded(t, era * 400 + year + (month >= 10), 4, "-");
+	add_padded(t, month < 10 ? month + 3 : month - 9, 2, "-");
+	add_padded(t, day_of_year - (153 * month + 2) / 5 + 1, 2, "T");
+	add_padded(t, now.tv_sec / 3600 % 24, 2, ":");
+	add_padded(t, now.tv_sec / 60 % 60, 2, ":");
+	add_padded(t, now.tv_sec % 60, 2, ".");
+	add_padded(t, now.tv_nsec / 1000000, 3, "Z");
 }
 
 void line_begin_json(struct line *line, const char *event)

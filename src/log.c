@@ -5,13 +5,13 @@
 #include "log.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include "libc.h"
+#include "signals.h"
 #include "start.h"
 
 /** Where syslog(3) writes. */
@@ -98,32 +98,21 @@ static void write_to_system(const char *line, size_t length)
 	libc.close(fd);
 }
 
-/** What a write may raise: a pipe has lost its reader, a file is longer than RLIMIT_FSIZE. One that comes of our writing
- * is taken back before the thread can see it. */
-static void take_back(const sigset_t *raised, const sigset_t *pending_before)
-{
-	sigset_t pending, ours;
-	libc.sigemptyset(&ours);
-	libc.sigpending(&pending);
-	for (int signal = 1; signal < NSIG; signal++)
-		if (libc.sigismember(raised, signal) == 1 && libc.sigismember(&pending, signal) == 1 &&
-		    libc.sigismember(pending_before, signal) == 0)
-			libc.sigaddset(&ours, signal);
-	if (libc.sigismember(&ours, SIGPIPE) || libc.sigismember(&ours, SIGXFSZ))
-		libc.sigtimedwait(&ours, NULL, &(struct timespec){0});
-}
+/** What a write may raise: a pipe has lost its reader, a file is longer than RLIMIT_FSIZE. */
+static const int raised[] = {SIGPIPE, SIGXFSZ};
 
 static void deliver(enum log_target target, const char *line, size_t length)
 {
-	sigset_t raised, before, pending;
+	sigset_t ours, before, pending;
 	const int error = errno;
-	int cancelled = 0;
-	libc.sigemptyset(&raised);
-	libc.sigaddset(&raised, SIGPIPE);
-	libc.sigaddset(&raised, SIGXFSZ);
-	libc.pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelled);
-	libc.pthread_sigmask(SIG_BLOCK, &raised, &before);
+	const int cancelled = signals_hold_cancellation();
+	/* One that comes of our writing is taken back before the thread can see it. */
 	libc.sigpending(&pending);
+	libc.sigemptyset(&ours);
+	for (size_t i = 0; i < sizeof raised / sizeof *raised; i++)
+		if (!libc.sigismember(&pending, raised[i]))
+			libc.sigaddset(&ours, raised[i]);
+	libc.pthread_sigmask(SIG_BLOCK, &ours, &before);
 	switch (target) {
 	case LOG_TO_STDERR:
 		if (is_standard_error())
@@ -134,9 +123,9 @@ static void deliver(enum log_target target, const char *line, size_t length)
 	case LOG_TO_SYSLOG: write_to_system(line, length - 1); break;
 	case LOG_TO_NOTHING: break;
 	}
-	take_back(&raised, &pending);
+	libc.sigtimedwait(&ours, NULL, &(struct timespec){0});
 	libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
-	libc.pthread_setcancelstate(cancelled, NULL);
+	signals_release_cancellation(cancelled);
 	errno = error;
 }
 

@@ -71,22 +71,19 @@ struct memory *memory_find(uint64_t cookie)
 	return NULL;
 }
 
+/** What is begun anew with a slot, a word at a time: whoever reads along sees no half of anything. */
+typedef uint64_t __attribute__((may_alias)) word;
+#define FIRST_WORD (offsetof(struct memory, clock) / sizeof(word))
+_Static_assert(FIRST_WORD == 2 && sizeof(struct memory) % sizeof(word) == 0, "flags are counted, and cleared apart");
+
 /** Take a slot for @p cookie that holds @p old (0, or one nobody will miss). */
 static bool take(struct memory *m, uint64_t old, uint64_t cookie)
 {
 	if (!atomic_compare_exchange_strong(&m->cookie, &old, cookie))
 		return false;
 	memory_clear(m, ~0u);
-	atomic_store_explicit(&m->clock, 0, memory_order_relaxed);
-	atomic_store_explicit(&m->since_ns, 0, memory_order_relaxed);
-	atomic_store_explicit(&m->looked_ns, 0, memory_order_relaxed);
-	atomic_store_explicit(&m->calm_ns, 0, memory_order_relaxed);
-	atomic_store_explicit(&m->user_timeout_ms, 0, memory_order_relaxed);
-	atomic_store_explicit(&m->limits, NULL, memory_order_relaxed);
-	atomic_store_explicit(&m->wait_ns, 0, memory_order_relaxed);
-	atomic_store_explicit(&m->wait_acked, 0, memory_order_relaxed);
-	atomic_store_explicit(&m->refused_ns, 0, memory_order_relaxed);
-	atomic_store_explicit(&m->refused_busy_ns, 0, memory_order_relaxed);
+	for (size_t i = FIRST_WORD; i < sizeof *m / sizeof(word); i++)
+		__atomic_store_n((word *)m + i, 0, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -186,6 +183,17 @@ void memory_hint_all(void)
 	all_hinted = true;
 	atomic_fetch_add(&attention, 1);
 	route_settle();
+}
+
+struct memory *memory_at(int fd)
+{
+	uint64_t cookie;
+	return socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
+}
+
+struct memory *memory_at_hint(int fd)
+{
+	return memory_hinted(fd) ? memory_at(fd) : NULL;
 }
 
 void memory_unhint(int fd)

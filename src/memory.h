@@ -36,11 +36,11 @@ enum memory_flag {
 
 struct memory {
 	_Atomic uint64_t cookie;       /**< 0: free */
+	_Atomic uint32_t flags;        /**< enum memory_flag */
+	_Atomic int fd;                /**< the descriptor it was last seen at: a hint */
 	_Atomic uint64_t clock;        /**< of the stall, see stall.c */
 	_Atomic int64_t since_ns;      /**< when connect() was called, or the verdict fell */
 	_Atomic int64_t looked_ns;     /**< when its progress was last looked at */
-	_Atomic uint32_t flags;        /**< enum memory_flag */
-	_Atomic int fd;                /**< the descriptor it was last seen at: a hint */
 	_Atomic int64_t calm_ns;       /**< nudge.c: the last look that found nothing lost */
 	_Atomic int user_timeout_ms;   /**< the program's TCP_USER_TIMEOUT, to be put back once connected */
 	_Atomic(const struct limits *) limits;   /**< by its rule, where there are rules (place.h); NULL: not looked up yet */
@@ -67,6 +67,10 @@ void memory_start(void);
 
 /** What is remembered of a socket, or NULL. */
 struct memory *memory_find(uint64_t cookie);
+/** The same of the socket at @p fd. */
+struct memory *memory_at(int fd);
+/** The same, and NULL at once if there is no hint (below). */
+struct memory *memory_at_hint(int fd);
 /** The same, begun if there is nothing yet; NULL if there is no room. @p fd is where it was seen. */
 struct memory *memory_of(uint64_t cookie, int fd);
 void memory_set(struct memory *m, unsigned flags);

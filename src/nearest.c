@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief What somebody may have meant by a word that is unknown.
+ * @brief Which of a list of names a word is, or may have been meant to be.
  */
 #include "nearest.h"
 
@@ -23,43 +23,62 @@ static bool same(char one, char other)
 	return folded(one) == folded(other);
 }
 
-static unsigned least(unsigned one, unsigned other)
-{
-	return one < other ? one : other;
-}
-
-/** How many letters away: row i of the usual table is about the first i bytes of @p word, and only three are needed. */
+/** How many letters away: row i of the usual table is about the first i bytes of @p word. */
 static unsigned distance(const char *word, size_t length, const char *name, size_t name_length)
 {
-	unsigned rows[3][NAME_MOST + 1];
-	for (size_t j = 0; j <= name_length; j++)
-		rows[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= length; i++) {
-		const unsigned *above = rows[(i - 1) % 3], *above_that = rows[(i + 1) % 3];
-		unsigned *row = rows[i % 3];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= name_length; j++) {
-			row[j] = least(above[j - 1] + !same(word[i - 1], name[j - 1]), least(above[j], row[j - 1]) + 1);
-			if (i > 1 && j > 1 && same(word[i - 1], name[j - 2]) && same(word[i - 2], name[j - 1]))
-				row[j] = least(row[j], above_that[j - 2] + 1);
+	unsigned char away[NAME_MOST + DISTANCE_MOST + 1][NAME_MOST + 1];
+	for (size_t i = 0; i <= length; i++)
+		for (size_t j = 0; j <= name_length; j++) {
+			if (!i || !j) {
+				away[i][j] = (unsigned char)(i + j);
+				continue;
+			}
+			unsigned least = away[i - 1][j - 1] + !same(word[i - 1], name[j - 1]);
+			if (least > away[i - 1][j] + 1u)
+				least = away[i - 1][j] + 1u;
+			if (least > away[i][j - 1] + 1u)
+				least = away[i][j - 1] + 1u;
+			if (i > 1 && j > 1 && same(word[i - 1], name[j - 2]) && same(word[i - 2], name[j - 1]) &&
+			    least > away[i - 2][j - 2] + 1u)
+				least = away[i - 2][j - 2] + 1u;
+			away[i][j] = (unsigned char)least;
 		}
-	}
-	return rows[length % 3][name_length];
+	return away[length][name_length];
 }
 
-const char *nearest(const char *word, size_t length, const char *const *names, size_t count)
+const char *name_at(const char *names, size_t i)
+{
+	while (i-- > 0)
+		names += strlen(names) + 1;
+	return names;
+}
+
+size_t name_index(const char *names, size_t count, const char *word, size_t length)
+{
+	size_t i = 0;
+	for (; i < count; i++, names += strlen(names) + 1) {
+		size_t same_letters = 0;
+		while (same_letters < length && names[same_letters] && same(names[same_letters], word[same_letters]))
+			same_letters++;
+		if (same_letters == length && !names[length])
+			break;
+	}
+	return i;
+}
+
+const char *nearest(const char *word, size_t length, const char *names, size_t count)
 {
 	const char *found = NULL;
 	unsigned nearest_yet = DISTANCE_MOST + 1;
-	for (size_t i = 0; i < count; i++) {
-		const size_t name_length = strnlen(names[i], NAME_MOST + 1);
+	for (size_t name_length; count-- > 0; names += name_length + 1) {
+		name_length = strlen(names);
 		/* Without this a long word would cost its length. */
 		if (name_length > NAME_MOST || length > name_length + DISTANCE_MOST || name_length > length + DISTANCE_MOST)
 			continue;
-		const unsigned away = distance(word, length, names[i], name_length);
+		const unsigned away = distance(word, length, names, name_length);
 		if (away < nearest_yet) {
 			nearest_yet = away;
-			found = names[i];
+			found = names;
 		}
 	}
 	return found;

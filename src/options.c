@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "deadline.h"
 #include "memory.h"
 #include "place.h"
 #include "report.h"
@@ -17,12 +18,12 @@
 #include "socket.h"
 #include "start.h"
 
-static struct memory *memory_at(int fd, bool make)
+/** From the next send on: it is tried without waiting first. */
+static void take_care(int fd)
 {
 	uint64_t cookie;
-	if (!socket_cookie(fd, &cookie))
-		return NULL;
-	return make ? memory_of(cookie, fd) : memory_find(cookie);
+	if (socket_cookie(fd, &cookie))
+		memory_set(memory_of(cookie, fd), MEMORY_TAKE_CARE);
 }
 
 /** SO_ERROR was asked for, which tells the program how its connect, or its connection, fared. */
@@ -32,8 +33,8 @@ static void see_error(int fd, int *error)
 		*error = ETIMEDOUT;
 	else if (*error == 0)
 		connect_learn(fd);
-	else if (memory_has(memory_at(fd, false), MEMORY_CONNECTING))
-		connect_failed(fd, *error);
+	else if (memory_has(memory_at(fd), MEMORY_CONNECTING))
+		connect_failed(fd, NULL, *error);
 	else if (*error == ETIMEDOUT)
 		unacked_passed(fd);
 	else if ((*error == ECONNRESET || *error == EPIPE) && socket_ended(fd))
@@ -50,7 +51,7 @@ static void see_user_timeout(int fd, int *ms)
 {
 	if (!user_timeout_ours(*ms))
 		return;
-	const struct memory *m = memory_at(fd, false);
+	const struct memory *m = memory_at(fd);
 	*ms = memory_has(m, MEMORY_CONNECTING) ? atomic_load(&m->user_timeout_ms) : 0;
 }
 
@@ -85,9 +86,9 @@ void setsockopt_noticed(int fd, int level, int option)
 		if (!us)
 			socket_arm(fd, limits_for(fd));
 		else if (!send_timeout_ours(us) && send_timeout_for(limits_for(fd)))
-			memory_set(memory_at(fd, true), MEMORY_TAKE_CARE);
+			take_care(fd);
 	} else if (user_timeout && socket_user_timeout(fd, &ms)) {
-		struct memory *m = memory_at(fd, false);
+		struct memory *m = memory_at(fd);
 		const int32_t limit_ms = limits_for(fd)->connect_ms;
 		if (memory_has(m, MEMORY_CONNECTING)) {
 			atomic_store(&m->user_timeout_ms, ms);
@@ -140,7 +141,7 @@ void arm_for_stdio(int fd)
 	if (active) {
 		connect_learn(fd);
 		if (socket_arm_stdio(fd, limits_for(fd)))
-			memory_set(memory_at(fd, true), MEMORY_TAKE_CARE);
+			take_care(fd);
 	}
 	errno = before;
 }

@@ -135,8 +135,7 @@ const struct limits *limits_for(int fd)
 
 void limits_forget(int fd)
 {
-	uint64_t cookie;
-	struct memory *m = settings.rules.count && socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
+	struct memory *m = settings.rules.count ? memory_at(fd) : NULL;
 	if (m)
 		atomic_store_explicit(&m->limits, NULL, memory_order_relaxed);
 }

@@ -5,6 +5,7 @@
 #include "reason.h"
 
 #include "clock.h"
+#include "nearest.h"
 #include "stall.h"
 
 /** What was heard before the stall began may have been told a little late. */
@@ -39,43 +40,28 @@ enum reason reason_of_stall(const struct stall *s, int64_t waited_ns)
 	return of_silence(look, waited_ns);
 }
 
-/* No tables: each pointer in one would be relocated in every program. */
+/** Code and text of each, in order, as a list of names (nearest.h). */
+static const char reasons[] =
+	"window_closed\0"      "the peer is connected but does not read (its window is closed)\0"
+	"not_read\0"           "the peer is connected but does not read\0"
+	"no_acknowledgement\0" "no acknowledgement arrives (network or host gone)\0"
+	"path_mtu\0"
+	"small packets pass but full-size ones are not acknowledged (MTU black hole on the path)\0"
+	"too_slow\0"           "the peer is too slow (it takes less than the least rate)\0"
+	"send_total\0"         "the peer is too slow (one send took longer than it may in all)\0"
+	"unacked\0"            "what was sent got no acknowledgement in time (TCP_USER_TIMEOUT)\0"
+	"syn_unanswered\0"     "no answer to SYN\0"
+	"backlog_full\0"       "nobody accepts (its backlog is full)\0"
+	"connected_late\0"     "no answer to SYN in time; it was connected later\0"
+	"refused_late\0"       "no answer to SYN in time; it was refused later\0"
+	"failed_late\0"        "no answer to SYN in time; it failed later";
 
 const char *reason_code(enum reason reason)
 {
-	switch (reason) {
-	case REASON_WINDOW_CLOSED: return "window_closed";
-	case REASON_NOT_READ: return "not_read";
-	case REASON_NO_ACKNOWLEDGEMENT: return "no_acknowledgement";
-	case REASON_PATH_MTU: return "path_mtu";
-	case REASON_TOO_SLOW: return "too_slow";
-	case REASON_SEND_TOTAL: return "send_total";
-	case REASON_UNACKED: return "unacked";
-	case REASON_SYN_UNANSWERED: return "syn_unanswered";
-	case REASON_BACKLOG_FULL: return "backlog_full";
-	case REASON_CONNECTED_LATE: return "connected_late";
-	case REASON_REFUSED_LATE: return "refused_late";
-	case REASON_FAILED_LATE: return "failed_late";
-	}
-	return "";
+	return name_at(reasons, 2 * (size_t)reason);
 }
 
 const char *reason_text(enum reason reason)
 {
-	switch (reason) {
-	case REASON_WINDOW_CLOSED: return "the peer is connected but does not read (its window is closed)";
-	case REASON_NOT_READ: return "the peer is connected but does not read";
-	case REASON_NO_ACKNOWLEDGEMENT: return "no acknowledgement arrives (network or host gone)";
-	case REASON_PATH_MTU:
-		return "small packets pass but full-size ones are not acknowledged (MTU black hole on the path)";
-	case REASON_TOO_SLOW: return "the peer is too slow (it takes less than the least rate)";
-	case REASON_SEND_TOTAL: return "the peer is too slow (one send took longer than it may in all)";
-	case REASON_UNACKED: return "what was sent got no acknowledgement in time (TCP_USER_TIMEOUT)";
-	case REASON_SYN_UNANSWERED: return "no answer to SYN";
-	case REASON_BACKLOG_FULL: return "nobody accepts (its backlog is full)";
-	case REASON_CONNECTED_LATE: return "no answer to SYN in time; it was connected later";
-	case REASON_REFUSED_LATE: return "no answer to SYN in time; it was refused later";
-	case REASON_FAILED_LATE: return "no answer to SYN in time; it failed later";
-	}
-	return "";
+	return name_at(reasons, 2 * (size_t)reason + 1);
 }

@@ -9,6 +9,7 @@
 
 struct stall;
 
+/** In the order of reason.c's list. */
 enum reason {
 	REASON_WINDOW_CLOSED,       /**< the peer's host answers, its program does not read */
 	REASON_NOT_READ,            /**< the same for a unix socket */

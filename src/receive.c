@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "deadline.h"
 #include "memory.h"
 #include "place.h"
 #include "slow.h"
@@ -15,7 +16,6 @@ ssize_t receive_slow(int fd, ssize_t result, size_t asked)
 {
 	/* Of a call that succeeded: as it was before. */
 	const int error = errno;
-	uint64_t cookie;
 	if (!active)
 		return result;
 	if (memory_hinted(fd))
@@ -26,7 +26,7 @@ ssize_t receive_slow(int fd, ssize_t result, size_t asked)
 	if ((result == 0 && asked) || (result < 0 && (error == ECONNRESET || error == ENOTCONN || error == EPIPE))) {
 		if (socket_ended(fd)) {
 			/* All input is read: now it can be reset. */
-			struct memory *m = socket_cookie(fd, &cookie) ? memory_find(cookie) : NULL;
+			struct memory *m = memory_at(fd);
 			if (memory_has(m, MEMORY_LINGERING)) {
 				memory_clear(m, MEMORY_LINGERING);
 				socket_reset(fd);

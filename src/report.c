@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "json.h"
 #include "line.h"
+#include "nearest.h"
 #include "place.h"
 #include "socket.h"
 #include "stall.h"
@@ -20,8 +21,7 @@ void report_complaint(const char *said)
 {
 	struct line line;
 	text_start(&line.text, line.buffer, sizeof line.buffer - 1);
-	text_add(&line.text, "sndtimeo: ");
-	text_add(&line.text, said);
+	text_add_format(&line.text, "sndtimeo: %s", said);
 	log_complaint(&line.text);
 }
 
@@ -30,11 +30,8 @@ void report_complaint(const char *said)
 static void add_settings(struct text *t)
 {
 	text_add_limits(t, &settings.limits);
-	if (settings.rules.count) {
-		text_add(t, ", ");
-		text_add_number(t, (int64_t)settings.rules.count);
-		text_add(t, settings.rules.count == 1 ? " rule" : " rules");
-	}
+	if (settings.rules.count)
+		text_add_format(t, settings.rules.count == 1 ? ", %jd rule" : ", %jd rules", (intmax_t)settings.rules.count);
 	if (settings.dry_run)
 		text_add(t, ", dry run");
 }
@@ -79,21 +76,15 @@ void report_armed(int fd)
 		line_json_destination(&line, "peer", &peer);
 		json_string(&line.text, "side", place.side == SUMMARY_AT ? "at" : "to", SIZE_MAX);
 		add_json_limits(&line, limits);
-		if (rule)
-			json_number(&line.text, "rule", (int64_t)rule);
-		else
-			json_null(&line.text, "rule");
+		json_number(&line.text, "rule", rule ? (int64_t)rule : -1);
 		line_end(&line);
 	} else {
 		line_begin_text(&line, place.side == SUMMARY_AT ? "connection from " : "connection to ");
 		text_add_destination(&line.text, &peer);
 		text_add(&line.text, ": ");
 		text_add_limits(&line.text, limits);
-		if (rule) {
-			text_add(&line.text, " (rule ");
-			text_add_number(&line.text, (int64_t)rule);
-			text_add(&line.text, ")");
-		}
+		if (rule)
+			text_add_format(&line.text, " (rule %jd)", (intmax_t)rule);
 		line_end(&line);
 	}
 	errno = before;
@@ -101,67 +92,13 @@ void report_armed(int fd)
 
 /* ---- timeouts ------------------------------------------------------------------------------------------------------- */
 
-static const char *timed_out(void)
-{
-	return settings.dry_run ? " would have timed out after " : " timed out after ";
-}
+enum event { CONNECT, SEND, UNACKED };
 
-static void begin_timeout(struct line *line, const char *what, const char *event, const struct destination *peer,
-                          int64_t waited_ms)
-{
-	if (line_as_json()) {
-		line_begin_json(line, event);
-		json_bool(&line->text, "dry_run", settings.dry_run);
-		line_json_destination(line, "peer", peer);
-		json_number(&line->text, "after_ms", waited_ms);
-		return;
-	}
-	line_begin_text(line, what);
-	text_add_destination(&line->text, peer);
-	text_add(&line->text, timed_out());
-	text_add_seconds(&line->text, waited_ms);
-	text_add(&line->text, ": ");
-}
+/** How each is called in JSON and in text, in order, as a list of names (nearest.h). */
+static const char events[] = "connect_timeout\0connect\0send_timeout\0send\0unacked_timeout\0connection";
 
-static void add_json_reason(struct line *line, enum reason reason)
+static void add_text_send(struct text *t, uint64_t accepted, uint64_t asked, int unacknowledged, int unread)
 {
-	json_string(&line->text, "reason", reason_code(reason), SIZE_MAX);
-	json_string(&line->text, "text", reason_text(reason), SIZE_MAX);
-}
-
-static void end_timeout(struct line *line, enum reason reason)
-{
-	if (line_as_json()) {
-		add_json_reason(line, reason);
-		line_end(line);
-		return;
-	}
-	text_add(&line->text, reason_text(reason));
-	line_end(line);
-}
-
-static void count_timeout(int fd, const struct destination *to, bool connect)
-{
-	if (!summary_on)
-		return;
-	const struct place place = connect ? (struct place){*to, SUMMARY_TO} : place_of(fd);
-	summary_timeout(&place.destination, place.side, connect);
-}
-
-void report_connect(int fd, const struct destination *to, int64_t waited_ms, enum reason reason)
-{
-	struct line line;
-	const int before = errno;
-	const struct destination peer = to->kind == DESTINATION_UNKNOWN ? socket_peer(fd) : *to;
-	count_timeout(fd, &peer, true);
-	begin_timeout(&line, "connect to ", "connect_timeout", &peer, waited_ms);
-	end_timeout(&line, reason);
-	errno = before;
-}
-
-static void add_text_send(struct line *line, uint64_t accepted, uint64_t asked, int unacknowledged, int unread)
-{
-	struct text *t = &line->text;
 	if (asked) {
 		text_add_bytes(t, accepted);
 		text_add(t, " of ");
@@ -178,41 +115,62 @@ static void add_text_send(struct line *line, uint64_t accepted, uint64_t asked, 
 	text_add(t, ": ");
 }
 
-static void add_json_send(struct line *line, uint64_t accepted, uint64_t asked, int unacknowledged, int unread)
+static void add_json_send(struct text *t, uint64_t accepted, uint64_t asked, int unacknowledged, int unread)
 {
-	struct text *t = &line->text;
-	if (asked) {
-		json_number(t, "accepted_bytes", (int64_t)accepted);
-		json_number(t, "asked_bytes", (int64_t)asked);
-	} else {
-		json_null(t, "accepted_bytes");
-		json_null(t, "asked_bytes");
-	}
+	json_number(t, "accepted_bytes", asked ? (int64_t)accepted : -1);
+	json_number(t, "asked_bytes", asked ? (int64_t)asked : -1);
 	json_number(t, "unacknowledged_bytes", unacknowledged);
 	json_number(t, "unread_bytes", unread);
 }
 
-void report_send(const struct stall *s, int64_t waited_ns, uint64_t accepted, uint64_t asked)
+/** Count it and tell of it; @p accepted and @p asked are a send's. */
+static void tell(int fd, enum event event, const struct destination *to, int64_t waited_ms, enum reason reason,
+                 uint64_t accepted, uint64_t asked)
 {
 	struct line line;
+	struct text *const t = &line.text;
 	const int before = errno;
-	const struct destination peer = socket_peer(s->fd);
-	const enum reason reason = reason_of_stall(s, waited_ns);
-	count_timeout(s->fd, &peer, false);
-	begin_timeout(&line, "send to ", "send_timeout", &peer, waited_ns / NS_PER_MS);
-	(line_as_json() ? add_json_send : add_text_send)(&line, accepted, asked, socket_unacknowledged(s->fd),
-	                                            socket_unread(s->fd));
-	end_timeout(&line, reason);
+	const bool json = line_as_json();
+	const struct destination peer = to && to->kind != DESTINATION_UNKNOWN ? *to : socket_peer(fd);
+	if (summary_on) {
+		const struct place place = event == CONNECT ? (struct place){peer, SUMMARY_TO} : place_of(fd);
+		summary_timeout(&place.destination, place.side, event == CONNECT);
+	}
+	if (json) {
+		line_begin_json(&line, name_at(events, 2 * (size_t)event));
+		json_bool(t, "dry_run", settings.dry_run);
+		line_json_destination(&line, "peer", &peer);
+		json_number(t, "after_ms", waited_ms);
+	} else {
+		line_begin_text(&line, name_at(events, 2 * (size_t)event + 1));
+		text_add(t, " to ");
+		text_add_destination(t, &peer);
+		text_add(t, settings.dry_run ? " would have timed out after " : " timed out after ");
+		text_add_seconds(t, waited_ms);
+		text_add(t, ": ");
+	}
+	if (event == SEND)
+		(json ? add_json_send : add_text_send)(t, accepted, asked, socket_unacknowledged(fd), socket_unread(fd));
+	if (json) {
+		json_string(t, "reason", reason_code(reason), SIZE_MAX);
+		json_string(t, "text", reason_text(reason), SIZE_MAX);
+	} else
+		text_add(t, reason_text(reason));
+	line_end(&line);
 	errno = before;
+}
+
+void report_connect(int fd, const struct destination *to, int64_t waited_ms, enum reason reason)
+{
+	tell(fd, CONNECT, to, waited_ms, reason, 0, 0);
+}
+
+void report_send(const struct stall *s, int64_t waited_ns, uint64_t accepted, uint64_t asked)
+{
+	tell(s->fd, SEND, NULL, waited_ns / NS_PER_MS, reason_of_stall(s, waited_ns), accepted, asked);
 }
 
 void report_unacked(int fd, int64_t limit_ms)
 {
-	struct line line;
-	const int before = errno;
-	const struct destination peer = socket_peer(fd);
-	count_timeout(fd, &peer, false);
-	begin_timeout(&line, "connection to ", "unacked_timeout", &peer, limit_ms);
-	end_timeout(&line, REASON_UNACKED);
-	errno = before;
+	tell(fd, UNACKED, NULL, limit_ms, REASON_UNACKED, 0, 0);
 }

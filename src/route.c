@@ -16,58 +16,81 @@
  * gone (this process was forked from its), or be the one that this signal handler interrupted. */
 #define TURNS_MOST 1000
 
-#define LOOK_BEFORE(name, parameters, arguments)                                                                   \
-	static ssize_t look_before_##name parameters                                                               \
+/** The place of a pointer in struct route, and how many there are of sends, and in all. */
+#define NUMBER(name) (offsetof(struct route, name) / sizeof(void *))
+#define SENDS NUMBER(recv)
+#define POINTERS NUMBER(send)
+
+/** Stands for every send: none needs its arguments for this. */
+static ssize_t not_tried(void)
+{
+	return NOT_TRIED;
+}
+
+#if defined __x86_64__ && defined __LP64__
+
+/* start_at_last: start if that has not happened, and keep every register that an argument may be in. start_first: an
+ * entry of four bytes for each pointer, which does so and goes on where the pointer leads then. */
+extern const char start_first[] __attribute__((visibility("hidden")));
+__asm__(".pushsection .text\n"
+        ".globl start_at_last\n"
+        ".hidden start_at_last\n"
+        "start_at_last:\t"
+        "cmpb $0, bound(%rip)\n\t"
+        "jne 1f\n\t"
+        "push %rbp\n\t" "mov %rsp, %rbp\n\t" "push %rcx\n\t" "push %rdx\n\t" "push %rsi\n\t" "push %rdi\n\t"
+        "push %r8\n\t" "push %r9\n\t"
+        "and $-16, %rsp\n\t"
+        "call start\n\t"
+        "lea -48(%rbp), %rsp\n\t"
+        "pop %r9\n\t" "pop %r8\n\t" "pop %rdi\n\t" "pop %rsi\n\t" "pop %rdx\n\t" "pop %rcx\n\t"
+        "pop %rbp\n"
+        "1:\t"
+        "ret\n"
+        "start_first:\n"
+        ".set .Lnumber, 0\n"
+        ".rept 15\n\t"
+        "push $.Lnumber\n\t"
+        "jmp 2f\n\t"
+        ".set .Lnumber, .Lnumber + 1\n"
+        ".endr\n"
+        "2:\t"
+        "call start_at_last\n\t"
+        "pop %rax\n\t"
+        "lea route(%rip), %r11\n\t"
+        "jmp *(%r11,%rax,8)\n"
+        ".popsection");
+static_assert(POINTERS == 15, "as many entries as there are pointers");
+#define START_FIRST(name) (void *)(start_first + 4 * NUMBER(name))
+
+#else
+
+#define START_RECEIVE(name, parameters, arguments)                                                                 \
+	static ssize_t start_first_##name parameters                                                               \
 	{                                                                                                          \
-		return !bound || memory_hinted(fd) ? NOT_TRIED : libc.name arguments;                              \
+		start();                                                                                           \
+		return route.name arguments;                                                                       \
 	}
-#define LOOK_AFTER(name, parameters, arguments)                                                                    \
-	static ssize_t look_after_##name parameters                                                                \
-	{                                                                                                          \
-		if (!bound)                                                                                        \
-			start();                                                                                   \
-		const ssize_t received = libc.name arguments;                                                      \
-		if (memory_hinted(fd))                                                                             \
-			connect_learn(fd);                                                                         \
-		return received;                                                                                   \
-	}
-#define START_FIRST(name, parameters, arguments)                                                                   \
+#define START_WAIT(name, parameters, arguments)                                                                    \
 	static int start_first_##name parameters                                                                   \
 	{                                                                                                          \
-		if (!bound)                                                                                        \
-			start();                                                                                   \
-		return libc.name arguments;                                                                        \
+		start();                                                                                           \
+		return route.name arguments;                                                                       \
 	}
-ROUTE_SENDS(LOOK_BEFORE)
-ROUTE_RECEIVES(LOOK_AFTER)
-ROUTE_WAITS(START_FIRST)
+ROUTE_RECEIVES(START_RECEIVE)
+ROUTE_WAITS(START_WAIT)
+#define START_FIRST(name) start_first_##name
 
-static ssize_t look_before_send(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
-                                socklen_t size)
-{
-	(void)to;
-	(void)size;
-	return !bound || memory_hinted(fd) ? NOT_TRIED : libc.send(fd, data, length, flags);
-}
+#endif
 
-static ssize_t as_send(int fd, const void *data, size_t length, int flags, const struct sockaddr *to, socklen_t size)
-{
-	(void)to;
-	(void)size;
-	return libc.send(fd, data, length, flags);
-}
-
-#define ROUTE_LOOK_BEFORE(name, ...) .name = look_before_##name,
-#define ROUTE_LOOK_AFTER(name, ...) .name = look_after_##name,
-#define ROUTE_START_FIRST(name, ...) .name = start_first_##name,
+#define ROUTE_NOT_TRIED(name, ...) .name = (void *)not_tried,
+#define ROUTE_START_FIRST(name, ...) .name = START_FIRST(name),
 struct route route = {
-	ROUTE_SENDS(ROUTE_LOOK_BEFORE)
-	ROUTE_RECEIVES(ROUTE_LOOK_AFTER)
+	ROUTE_SENDS(ROUTE_NOT_TRIED)
+	ROUTE_RECEIVES(ROUTE_START_FIRST)
 	ROUTE_WAITS(ROUTE_START_FIRST)
-	.send = look_before_send,
+	.send = (void *)not_tried,
 };
-/** As that was at the start. A copy, because each pointer that is written here is relocated in every program. */
-static struct route looking;
 
 #define ROUTE_IN_ORDER(name, ...)                                                                                  \
 	static_assert(offsetof(struct route, name) == offsetof(struct libc, name), "struct libc begins as struct route");
@@ -75,21 +98,23 @@ ROUTE_SENDS(ROUTE_IN_ORDER)
 ROUTE_RECEIVES(ROUTE_IN_ORDER)
 ROUTE_WAITS(ROUTE_IN_ORDER)
 
-/** In one store each: other threads call through them meanwhile. */
-static void lead(const void *functions)
+/** The pointers from number @p i to @p end as libc has them. In one store each: other threads call through them. */
+static void lead_to_libc(size_t i, size_t end)
 {
-	void *const *from = functions;
-	void **to = (void **)&route;
-	for (size_t i = 0; i < offsetof(struct route, send) / sizeof *to; i++)
-		__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
-	__atomic_store_n(&route.send, from == (void *const *)&looking ? looking.send
-	                              : libc.send_is_sendto           ? libc.sendto
-	                                                              : as_send, __ATOMIC_RELAXED);
+	for (; i < end; i++)
+		__atomic_store_n((void **)&route + i, ((void **)&libc)[i], __ATOMIC_RELAXED);
+}
+
+static void lead_sends_nowhere(void)
+{
+	for (size_t i = 0; i < SENDS; i++)
+		__atomic_store_n((void **)&route + i, (void *)not_tried, __ATOMIC_RELAXED);
+	__atomic_store_n(&route.send, (void *)not_tried, __ATOMIC_RELAXED);
 }
 
 void route_start(void)
 {
-	looking = route;
+	lead_to_libc(SENDS, POINTERS);
 	route_settle();
 }
 
@@ -97,17 +122,18 @@ void route_settle(void)
 {
 	/* Only going back has to be alone: a thread that was slow at it would take away what another one set since. */
 	static atomic_bool going_back;
-	if (!looking.send)
+	if (route.poll != libc.poll)
 		return;
 	if (atomic_load(&attention)) {
-		lead(&looking);
+		lead_sends_nowhere();
 		for (int turn = 0; atomic_load(&going_back) && turn < TURNS_MOST; turn++)
 			libc.sched_yield();
-		lead(&looking);
+		lead_sends_nowhere();
 	} else if (!atomic_exchange(&going_back, true)) {
-		lead(&libc);
+		lead_to_libc(0, SENDS);
+		__atomic_store_n(&route.send, libc.send_is_sendto ? libc.sendto : send_as_sendto, __ATOMIC_RELAXED);
 		if (atomic_load(&attention))
-			lead(&looking);
+			lead_sends_nowhere();
 		atomic_store(&going_back, false);
 	}
 }

@@ -2,9 +2,9 @@
 /** @file
  * @brief Where a call that is made often goes first: to the real function, or to one of ours that looks at the socket.
  *
- * In most programs at most times no socket needs a look before a call (attention is 0, memory.h), and then nothing asks
- * whether one does: the pointers here lead to the real functions. They lead to ours before the library has started, and
- * while a socket needs attention.
+ * In most programs at most times no socket needs a look before a send (attention is 0, memory.h), and then nothing asks
+ * whether one does: the pointers here lead to the real functions. Those of sends lead to a function that tries nothing
+ * before the library has started, and while a socket needs attention; the others to one that starts the library first.
  */
 #ifndef SNDTIMEO_ROUTE_H
 #define SNDTIMEO_ROUTE_H
@@ -15,8 +15,7 @@
  * that no buffer has. */
 #define NOT_TRIED ((ssize_t)PTRDIFF_MIN)
 
-/* The functions, with parameters and arguments. A send that needs a look is NOT_TRIED; a receive is made, and then
- * looked at; for a wait the library is started, if it has not been. */
+/* The functions, with parameters and arguments. */
 #define ROUTE_SENDS(F)                                                                                             \
 	F(sendto, (int fd, const void *data, size_t length, int flags, const struct sockaddr *to, socklen_t size), \
 	  (fd, data, length, flags, to, size))                                                                       \
@@ -29,14 +28,10 @@
 	  (from, from_offset, fd, offset, length, flags))
 #define ROUTE_RECEIVES(F)                                                                                          \
 	F(recv, (int fd, void *data, size_t length, int flags), (fd, data, length, flags))                         \
-	F(__recv_chk, (int fd, void *data, size_t length, size_t size, int flags), (fd, data, length, size, flags)) \
 	F(recvfrom, (int fd, void *data, size_t length, int flags, struct sockaddr *from, socklen_t *from_length), \
 	  (fd, data, length, flags, from, from_length))                                                            \
-	F(__recvfrom_chk, (int fd, void *data, size_t length, size_t size, int flags, struct sockaddr *from,       \
-	                   socklen_t *from_length), (fd, data, length, size, flags, from, from_length))            \
 	F(recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))                              \
 	F(read, (int fd, void *data, size_t length), (fd, data, length))                                           \
-	F(__read_chk, (int fd, void *data, size_t length, size_t size), (fd, data, length, size))                  \
 	F(readv, (int fd, const struct iovec *parts, int count), (fd, parts, count))
 #define ROUTE_WAITS(F)                                                                                             \
 	F(poll, (struct pollfd *fds, nfds_t count, int timeout_ms), (fds, count, timeout_ms))                      \
@@ -57,6 +52,8 @@ struct route {
 };
 
 extern struct route route __attribute__((visibility("hidden")));
+/** The pointer of a send, which changes while other threads call through it. The others are written once. */
+#define ROUTED(name) __atomic_load_n(&route.name, __ATOMIC_RELAXED)
 
 /** The library has started: have all pointers lead where they should. Called once. */
 void route_start(void);

@@ -70,6 +70,7 @@ struct draft {
 	struct rule rule;
 	struct limits limits;
 	struct path path;
+	struct word destination;
 	struct word min_rate;   /**< where it is named */
 };
 
@@ -78,6 +79,7 @@ struct reading {
 	const char *at, *end;   /**< what is still to be read */
 	const char *line_start;
 	size_t line;            /**< from 1 */
+	struct word word;       /**< the last one that was read */
 	size_t mistakes;
 	bool full;
 	const char *origin;
@@ -172,11 +174,7 @@ static void start_complaint(const struct reading *reading, struct text *line, ch
 {
 	text_start(line, buffer, COMPLAINT_SIZE);
 	text_add_foreign(line, reading->origin, ORIGIN_SHOWN);
-	text_add(line, ":");
-	text_add_number(line, (int64_t)reading->line);
-	text_add(line, ":");
-	text_add_number(line, where - reading->line_start + 1);
-	text_add(line, ": ");
+	text_add_format(line, ":%jd:%jd: ", (intmax_t)reading->line, (intmax_t)(where - reading->line_start + 1));
 }
 
 static void add_word(struct text *line, const struct word *word)
@@ -189,42 +187,30 @@ static void add_word(struct text *line, const struct word *word)
 	text_add(line, "'");
 }
 
-/** Tell of a mistake in @p word, at @p where, and what is expected there, in two parts. @return false */
-static bool expected(struct reading *reading, const struct word *word, const char *where, const char *what,
-                     const char *more)
+/** Tell of a mistake in the last word, at @p where, and what is expected there, in two parts. @return false */
+static bool expected(struct reading *reading, const char *where, const char *what, const char *more)
 {
 	char buffer[COMPLAINT_SIZE];
 	struct text line;
 	start_complaint(reading, &line, buffer, where);
-	add_word(&line, word);
-	text_add(&line, ": expected ");
-	text_add(&line, what);
-	text_add(&line, more);
+	add_word(&line, &reading->word);
+	text_add_format(&line, ": expected %s%s", what, more);
 	reading->mistakes++;
 	reading->complain(buffer, reading->context);
 	return false;
 }
 
-static bool unknown_name(struct reading *reading, const struct word *word, size_t name_length)
+static bool unknown_name(struct reading *reading, size_t name_length)
 {
-	const char *names[LIMIT_COUNT + 1];
 	char buffer[COMPLAINT_SIZE];
 	struct text more;
-	for (size_t i = 0; i < LIMIT_COUNT; i++)
-		names[i] = limit_names[i];
-	names[LIMIT_COUNT] = "off";
-	const char *near = nearest(word->at, name_length, names, LIMIT_COUNT + 1);
+	const char *near = nearest(reading->word.at, name_length, limit_names, LIMIT_COUNT + 1);
 	text_start(&more, buffer, sizeof buffer);
-	for (size_t i = 1; i <= LIMIT_COUNT; i++) {
-		text_add(&more, i < LIMIT_COUNT ? ", " : " or ");
-		text_add(&more, names[i]);
-	}
-	if (near) {
-		text_add(&more, "; did you mean ");
-		text_add(&more, near);
-		text_add(&more, "?");
-	}
-	return expected(reading, word, word->at, names[0], buffer);
+	for (size_t i = 1; i <= LIMIT_COUNT; i++)
+		text_add_format(&more, i < LIMIT_COUNT ? ", %s" : " or %s", name_at(limit_names, i));
+	if (near)
+		text_add_format(&more, "; did you mean %s?", near);
+	return expected(reading, reading->word.at, limit_names, buffer);
 }
 
 /** The rest is not read: that would be the same complaint again and again. */
@@ -233,8 +219,7 @@ static void stop(struct reading *reading, const char *where, const char *why)
 	char buffer[COMPLAINT_SIZE];
 	struct text line;
 	start_complaint(reading, &line, buffer, where);
-	text_add(&line, why);
-	text_add(&line, ": this one and all behind it are left out");
+	text_add_format(&line, "%s: this one and all behind it are left out", why);
 	reading->full = true;
 	reading->mistakes++;
 	reading->complain(buffer, reading->context);
@@ -248,8 +233,9 @@ static bool is_blank(char c)
 }
 
 /** The next word of the same rule; false at its end, where the reading then stands. */
-static bool next_word(struct reading *reading, struct word *word)
+static bool next_word(struct reading *reading)
 {
+	struct word *const word = &reading->word;
 	while (reading->at < reading->end && is_blank(*reading->at))
 		reading->at++;
 	if (reading->at < reading->end && *reading->at == '#') {
@@ -270,11 +256,12 @@ static bool begins(const struct word *word, const char *start)
 }
 
 /** Whether it has no control characters: they cannot be seen, and a NUL would be the end for whom it is given to. */
-static bool legible(struct reading *reading, const struct word *word)
+static bool legible(struct reading *reading)
 {
+	const struct word *const word = &reading->word;
 	for (size_t i = 0; i < word->length; i++)
 		if ((unsigned char)word->at[i] < ' ' || word->at[i] == '\x7f')
-			return expected(reading, word, word->at + i, "no control characters", "");
+			return expected(reading, word->at + i, "no control characters", "");
 	return true;
 }
 
@@ -319,30 +306,29 @@ static void set_network(struct rule *rule, uint8_t kind, const uint8_t address[1
 }
 
 /** Read "/PREFIX" at @p *at, if it is there, and go behind it. */
-static bool read_prefix(struct reading *reading, const struct word *word, const char **at, unsigned most,
-                        unsigned *prefix)
+static bool read_prefix(struct reading *reading, const char **at, unsigned most, unsigned *prefix)
 {
-	const char *const end = word->at + word->length;
+	const char *const end = reading->at;
 	*prefix = most;
 	if (*at == end || **at != '/')
 		return true;
 	const char *const digits = ++*at;
 	if (take_number(at, end, 0, most, prefix) && (*at == end || **at == ':'))
 		return true;
-	return expected(reading, word, digits, "a prefix length from 0 to ", most == 32 ? "32" : "128");
+	return expected(reading, digits, "a prefix length from 0 to ", most == 32 ? "32" : "128");
 }
 
 /** Read ":PORT" or ":FIRST-LAST" at @p at, if it is there; nothing else may be. */
-static bool read_ports(struct reading *reading, const struct word *word, const char *at, struct rule *rule)
+static bool read_ports(struct reading *reading, const char *at, struct rule *rule)
 {
-	const char *const end = word->at + word->length;
+	const char *const end = reading->at;
 	unsigned first, last;
 	rule->first = 0;
 	rule->last = UINT16_MAX;
 	if (at == end)
 		return true;
 	if (*at != ':')
-		return expected(reading, word, at, "nothing there but ", *word->at == '*' ? ":PORT" : "/PREFIX or :PORT");
+		return expected(reading, at, "nothing there but ", *reading->word.at == '*' ? ":PORT" : "/PREFIX or :PORT");
 	const char *const ports = ++at;
 	bool good = take_number(&at, end, 1, UINT16_MAX, &first);
 	last = first;
@@ -351,30 +337,31 @@ static bool read_ports(struct reading *reading, const struct word *word, const c
 		good = take_number(&at, end, first, UINT16_MAX, &last);
 	}
 	if (!good || at < end)
-		return expected(reading, word, ports, PORTS_ACCEPTED, "");
+		return expected(reading, ports, PORTS_ACCEPTED, "");
 	rule->first = (uint16_t)first;
 	rule->last = (uint16_t)last;
 	return true;
 }
 
-static bool read_ipv6(struct reading *reading, const struct word *word, struct rule *rule)
+static bool read_ipv6(struct reading *reading, struct rule *rule)
 {
+	const struct word *const word = &reading->word;
 	const char *const bracket = memchr(word->at, ']', word->length);
 	struct in6_addr address;
 	unsigned prefix;
 	if (!bracket)
-		return expected(reading, word, word->at, IPV6_ACCEPTED, "");
+		return expected(reading, word->at, IPV6_ACCEPTED, "");
 	if (!take_numeric(AF_INET6, word->at + 1, bracket, address.s6_addr))
-		return expected(reading, word, word->at + 1, IPV6_ACCEPTED, "");
+		return expected(reading, word->at + 1, IPV6_ACCEPTED, "");
 	const char *at = bracket + 1;
-	if (!read_prefix(reading, word, &at, 128, &prefix))
+	if (!read_prefix(reading, &at, 128, &prefix))
 		return false;
 	if (IN6_IS_ADDR_V4MAPPED(&address) && prefix >= 96) {   /* so are the peers' addresses turned around */
 		memcpy(address.s6_addr, address.s6_addr + 12, 4);
 		set_network(rule, OF_IPV4, address.s6_addr, prefix - 96);
 	} else
 		set_network(rule, OF_IPV6, address.s6_addr, prefix);
-	return read_ports(reading, word, at, rule);
+	return read_ports(reading, at, rule);
 }
 
 /** Whether it begins with an IPv6 address, or something much like one, without brackets. */
@@ -387,32 +374,33 @@ static bool lacks_brackets(const struct word *word)
 	return colons >= 2;
 }
 
-static bool read_ipv4(struct reading *reading, const struct word *word, struct rule *rule)
+static bool read_ipv4(struct reading *reading, struct rule *rule)
 {
+	const struct word *const word = &reading->word;
 	const char *at = word->at;
 	uint8_t address[16] = {0};
 	unsigned prefix;
 	while (at < word->at + word->length && *at != '/' && *at != ':')
 		at++;
 	if (!take_numeric(AF_INET, word->at, at, address))
-		return expected(reading, word, word->at, lacks_brackets(word) ? IPV6_ACCEPTED : DESTINATION_ACCEPTED, "");
-	if (!read_prefix(reading, word, &at, 32, &prefix))
+		return expected(reading, word->at, lacks_brackets(word) ? IPV6_ACCEPTED : DESTINATION_ACCEPTED, "");
+	if (!read_prefix(reading, &at, 32, &prefix))
 		return false;
 	set_network(rule, OF_IPV4, address, prefix);
-	return read_ports(reading, word, at, rule);
+	return read_ports(reading, at, rule);
 }
 
-static bool read_unix(struct reading *reading, const struct word *word, struct draft *draft)
+static bool read_unix(struct reading *reading, struct draft *draft)
 {
-	const char *name = word->at + strlen("unix:"), *const end = word->at + word->length;
+	const char *name = reading->word.at + strlen("unix:"), *const end = reading->at;
 	const bool abstract = name < end && *name == '@';
 	if (!abstract && (name == end || *name != '/'))
-		return expected(reading, word, name, "/path, or @name of an abstract socket", "");
+		return expected(reading, name, "/path, or @name of an abstract socket", "");
 	name += abstract;
 	/* An abstract one has a NUL in front. */
 	const size_t length = (size_t)(end - name), most = sizeof draft->path.at - 1 - abstract;
 	if (length == 0 || length > most)
-		return expected(reading, word, name, "a name of 1 to ", abstract ? "107 bytes" : "108 bytes");
+		return expected(reading, name, "a name of 1 to ", abstract ? "107 bytes" : "108 bytes");
 	memcpy(draft->path.at, name, length);
 	draft->rule.kinds = abstract ? OF_ABSTRACT : OF_PATH;
 	draft->rule.address[0] = hash(draft->path.at);
@@ -421,16 +409,17 @@ static bool read_unix(struct reading *reading, const struct word *word, struct d
 	return true;
 }
 
-static bool read_destination(struct reading *reading, const struct word *word, struct draft *draft)
+static bool read_destination(struct reading *reading, struct draft *draft)
 {
-	if (begins(word, "unix:"))
-		return read_unix(reading, word, draft);
-	if (begins(word, "["))
-		return read_ipv6(reading, word, &draft->rule);
-	if (!begins(word, "*"))
-		return read_ipv4(reading, word, &draft->rule);
+	const char *const at = reading->word.at;
+	if (begins(&reading->word, "unix:"))
+		return read_unix(reading, draft);
+	if (*at == '[')
+		return read_ipv6(reading, &draft->rule);
+	if (*at != '*')
+		return read_ipv4(reading, &draft->rule);
 	draft->rule.kinds = OF_IPV4 | OF_IPV6;
-	return read_ports(reading, word, word->at + 1, &draft->rule);
+	return read_ports(reading, at + 1, &draft->rule);
 }
 
 /* ---- limits ------------------------------------------------------------------------------------------------------ */
@@ -449,19 +438,20 @@ static bool take_value(struct draft *draft, enum limit limit, const char *at, co
 }
 
 /** Read "NAME=VALUE". */
-static bool read_limit(struct reading *reading, const struct word *word, struct draft *draft)
+static bool read_limit(struct reading *reading, struct draft *draft)
 {
-	const char *const end = word->at + word->length, *const equals = memchr(word->at, '=', word->length);
+	const struct word *const word = &reading->word;
+	const char *const end = reading->at, *const equals = memchr(word->at, '=', word->length);
 	const size_t length = equals ? (size_t)(equals - word->at) : word->length;
 	const enum limit limit = limit_named(word->at, length);
 	if (limit == LIMIT_COUNT)
-		return unknown_name(reading, word, length);
+		return unknown_name(reading, length);
 	if (!equals)
-		return expected(reading, word, end, "= and behind it ", limit_accepted(limit));
+		return expected(reading, end, "= and behind it ", limit_accepted(limit));
 	if (draft->rule.named & 1u << limit)
-		return expected(reading, word, word->at, limit_names[limit], " once only in a rule");
+		return expected(reading, word->at, name_at(limit_names, limit), " once only in a rule");
 	if (!take_value(draft, limit, equals + 1, end))
-		return expected(reading, word, equals + 1, limit_accepted(limit), "");
+		return expected(reading, equals + 1, limit_accepted(limit), "");
 	if (limit == LIMIT_MIN_RATE)
 		draft->min_rate = *word;
 	return true;
@@ -469,15 +459,14 @@ static bool read_limit(struct reading *reading, const struct word *word, struct 
 
 static bool read_limits(struct reading *reading, struct draft *draft)
 {
-	struct word word;
 	bool off = false;
-	while (next_word(reading, &word)) {
-		const bool is_off = word.length == 3 && begins(&word, "off");
-		if (!legible(reading, &word))
+	while (next_word(reading)) {
+		const bool is_off = reading->word.length == 3 && begins(&reading->word, "off");
+		if (!legible(reading))
 			return false;
 		if (off || (is_off && draft->rule.named))
-			return expected(reading, &word, word.at, "off alone, without any other limit", "");
-		if (!is_off && !read_limit(reading, &word, draft))
+			return expected(reading, reading->word.at, "off alone, without any other limit", "");
+		if (!is_off && !read_limit(reading, draft))
 			return false;
 		off = is_off;
 	}
@@ -486,14 +475,17 @@ static bool read_limits(struct reading *reading, struct draft *draft)
 	return true;
 }
 
-/** Whether what was read makes sense together. */
-static bool consistent(struct reading *reading, const struct word *destination, const struct draft *draft)
+/** Whether what was read makes sense together. The last word is the end: a mistake is told of an earlier one. */
+static bool consistent(struct reading *reading, const struct draft *draft)
 {
-	if (!draft->rule.named)
-		return expected(reading, destination, destination->at, "a limit behind it, such as send=5s, or off", "");
-	if ((draft->rule.named & 1u << LIMIT_SEND) && draft->limits.send_ms == 0 && draft->limits.min_rate > 0)
-		return expected(reading, &draft->min_rate, draft->min_rate.at, "a send timeout beside it: ",
-		                "min_rate needs a send timeout");
+	if (!draft->rule.named) {
+		reading->word = draft->destination;
+		return expected(reading, draft->destination.at, "a limit behind it, such as send=5s, or off", "");
+	}
+	if ((draft->rule.named & 1u << LIMIT_SEND) && draft->limits.send_ms == 0 && draft->limits.min_rate > 0) {
+		reading->word = draft->min_rate;
+		return expected(reading, draft->min_rate.at, "a send timeout beside it: min_rate needs a send timeout", "");
+	}
 	return true;
 }
 
@@ -501,16 +493,16 @@ static void read_rule(struct reading *reading)
 {
 	struct rules *rules = reading->rules;
 	struct draft draft = {.min_rate = {NULL, 0}};
-	struct word word;
-	if (!next_word(reading, &word))
+	if (!next_word(reading))
 		return;
-	if (!legible(reading, &word) || !read_destination(reading, &word, &draft) || !read_limits(reading, &draft) ||
-	    !consistent(reading, &word, &draft))
+	draft.destination = reading->word;
+	if (!legible(reading) || !read_destination(reading, &draft) || !read_limits(reading, &draft) ||
+	    !consistent(reading, &draft))
 		return;
 	if (rules->count >= RULES_MOST)
-		stop(reading, word.at, "more than 1000000 rules");
+		stop(reading, draft.destination.at, "more than 1000000 rules");
 	else if (rules->count == rules->room && !grow(rules, rules_ahead(reading)))
-		stop(reading, word.at, "no memory for more rules");
+		stop(reading, draft.destination.at, "no memory for more rules");
 	else
 		append(rules, &draft);
 }
@@ -522,10 +514,9 @@ size_t rules_add(struct rules *rules, const char *text, size_t length, const cha
 		.rules = rules, .at = text, .end = text + length, .line_start = text, .line = 1,
 		.origin = origin, .complain = complain, .context = context,
 	};
-	struct word rest;
 	while (reading.at < reading.end && !reading.full) {
 		read_rule(&reading);
-		while (next_word(&reading, &rest))
+		while (next_word(&reading))
 			;
 		if (reading.at < reading.end && *reading.at++ == '\n') {
 			reading.line++;

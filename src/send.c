@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "deadline.h"
 #include "memory.h"
 #include "nudge.h"
 #include "place.h"
@@ -473,17 +474,31 @@ static ssize_t send_ended(const struct outgoing *o, struct memory *m)
 
 static ssize_t look_first(struct outgoing *o);
 
+ssize_t send_as_sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to, socklen_t size)
+{
+	(void)to;
+	(void)size;
+	return libc.send(fd, data, length, flags);
+}
+
+size_t length_of(const struct iovec *parts, size_t count)
+{
+	size_t length = 0;
+	for (size_t i = 0; i < count; i++)
+		length += parts[i].iov_len;
+	return length;
+}
+
 /** Count what is to be sent, of a call that the kernel has read, or that is not to be made without a look. */
 static void count_bytes(struct outgoing *o)
 {
 	const bool message = o->how == WITH_SENDMSG;
 	if ((!message && o->how != WITH_WRITEV) || !o->data)
 		return;
-	const struct iovec *parts = message ? o->message->msg_iov : o->parts;
-	const size_t count = message ? o->message->msg_iovlen : o->count > 0 ? (size_t)o->count : 0;
-	o->length = 0;
-	for (size_t i = 0; i < count; i++)
-		o->length += parts[i].iov_len;
+	if (message)
+		o->length = length_of(o->message->msg_iov, o->message->msg_iovlen);
+	else
+		o->length = length_of(o->parts, o->count > 0 ? (size_t)o->count : 0);
 }
 
 ssize_t send_slow(struct outgoing *o, ssize_t result)
@@ -565,58 +580,42 @@ void send_arm(int fd, const struct sockaddr *to, socklen_t length)
 	errno = before;
 }
 
-static size_t message_length(const struct msghdr *message)
+int sendmmsg_limited(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
-	size_t length = 0;
-	for (size_t i = 0; i < message->msg_iovlen; i++)
-		length += message->msg_iov[i].iov_len;
-	return length;
-}
-
-int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, int result, uint64_t started, int before)
-{
-	/* The message the kernel stopped in, or before: the last it counts may be a short one. */
-	unsigned done = result > 0 ? (unsigned)result : 0;
-	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags, .started = started, .before = before};
-	const int error = errno;
-	if (!active || !socket_covered(fd)) {
-		errno = error;
-		return result;
-	}
-	errno = error;
-	if (done) {
-		struct mmsghdr *last = &messages[done - 1];
-		o.message = &last->msg_hdr;
-		o.length = message_length(o.message);
-		if (last->msg_len < o.length) {
-			const ssize_t sent = send_slow(&o, (ssize_t)last->msg_len);
-			last->msg_len = sent > 0 ? (unsigned)sent : last->msg_len;
-			if (last->msg_len < o.length)
-				return (int)done;
-		}
-	} else {
-		o.message = &messages[0].msg_hdr;
-		o.length = message_length(o.message);
-		const ssize_t sent = send_slow(&o, -1);
-		if (sent < 0)
-			return -1;
-		messages[0].msg_len = (unsigned)sent;
-		done = 1;
-		if ((size_t)sent < o.length)
-			return 1;
-	}
-	while (done < count) {
-		started = clock_stamp();
-		result = libc.sendmmsg(fd, messages + done, count - done, flags);
-		if (result <= 0 || messages[done + (unsigned)result - 1].msg_len <
-		                           message_length(&messages[done + (unsigned)result - 1].msg_hdr)) {
-			result = sendmmsg_slow(fd, messages + done, count - done, flags, result, started, before);
-			if (result > 0)
-				done += (unsigned)result;
+	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags, .before = errno};
+	unsigned done = 0;
+	if (flags & MSG_FASTOPEN && active && messages && count)
+		send_arm(fd, messages->msg_hdr.msg_name, messages->msg_hdr.msg_namelen);
+	for (;;) {
+		o.started = clock_stamp();
+		const int sent = libc.sendmmsg(fd, messages + done, count - done, flags), error = errno;
+		if (!done && (!active || !count))
+			return sent;
+		if (sent < 0 && !send_considered(error))
 			break;
+		/* The last one it counts may be a short one. If it counts none, the next is the one that it stopped at. */
+		done += sent > 0 ? (unsigned)sent : 0;
+		struct mmsghdr *message = &messages[done - (sent > 0)];
+		const bool complete = sent > 0 && message->msg_len == length_of(message->msg_hdr.msg_iov, message->msg_hdr.msg_iovlen);
+		if (complete && done == count)
+			break;
+		const bool covered = socket_covered(fd);
+		errno = error;
+		if (!covered)
+			break;
+		if (complete)
+			continue;
+		o.message = &message->msg_hdr;
+		const ssize_t carried = send_slow(&o, sent > 0 ? (ssize_t)message->msg_len : -1);
+		if (carried >= 0) {
+			message->msg_len = (unsigned)carried;
+			done += sent <= 0;
 		}
-		done += (unsigned)result;
+		if (carried != (ssize_t)o.length || done == count)
+			break;
 	}
-	errno = before;
+	if (!done)
+		return -1;
+	errno = o.before;
 	return (int)done;
 }

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "libc.h"
 #include "nearest.h"
 #include "text.h"
 
@@ -17,9 +18,15 @@ static bool take_log(struct settings *settings, const char *value)
 {
 	const size_t length = strnlen(value, LOG_PATH_SIZE);
 
-	if (*value == '/' && length < LOG_PATH_SIZE) {
+	if (*value == '/') {
+		char *path = MAP_FAILED;
+
+		if (length < LOG_PATH_SIZE)
+			path = libc.mmap(NULL, LOG_PATH_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (path == MAP_FAILED)
+			return false;
 		settings->log = LOG_TO_FILE;
-		memcpy(settings->log_path, value, length + 1);
+		settings->log_path = memcpy(path, value, length + 1);
 	} else if (strcmp(value, "stderr") == 0)
 		settings->log = LOG_TO_STDERR;
 	else if (strcmp(value, "syslog") == 0)
@@ -50,17 +57,8 @@ static bool take_switch(bool *on, const char *value)
 	return true;
 }
 
-enum { RULES, CONFIG, LOG, LOG_FORMAT, VERBOSE, DRY_RUN, SUMMARY, OTHER_COUNT };
-
-static const char other_names[OTHER_COUNT][sizeof "LOG_FORMAT"] = {
-	[RULES] = "RULES",
-	[CONFIG] = "CONFIG",
-	[LOG] = "LOG",
-	[LOG_FORMAT] = "LOG_FORMAT",
-	[VERBOSE] = "VERBOSE",
-	[DRY_RUN] = "DRY_RUN",
-	[SUMMARY] = "SUMMARY",
-};
+/* In the order of their names. */
+enum { RULES, CONFIG, LOG, LOG_FORMAT, VERBOSE, DRY_RUN, SUMMARY, NAMES = OTHER_COUNT + LIMIT_COUNT };
 
 /* Any of them but rules. */
 static bool take_other(struct settings *settings, size_t other, const char *value)
@@ -82,8 +80,6 @@ static const char *other_accepted(size_t other)
 	default: return "1 or 0";
 	}
 }
-
-enum { NAMES = LIMIT_COUNT + OTHER_COUNT };
 
 static bool is_capital(const char *name, size_t length)
 {
@@ -123,15 +119,7 @@ static size_t find(const char *name, size_t length)
 		return NAMES;
 	name += prefix;
 	length -= prefix;
-	if (!is_capital(name, length))
-		return NAMES;
-	if (limit_named(name, length) < LIMIT_COUNT)
-		return limit_named(name, length);
-	for (size_t i = 0; i < OTHER_COUNT; i++) {
-		if (strlen(other_names[i]) == length && memcmp(other_names[i], name, length) == 0)
-			return LIMIT_COUNT + i;
-	}
-	return NAMES;
+	return is_capital(name, length) ? name_index(setting_names, NAMES, name, length) : NAMES;
 }
 
 /* Rules tell of their mistakes themselves. */
@@ -152,7 +140,7 @@ static bool take_rules(struct settings *settings, size_t which, const char *show
 {
 	struct relay to = {complain, context};
 
-	if (which == LIMIT_COUNT + CONFIG)
+	if (which == CONFIG)
 		return rules_add_file(&settings->rules, value, relay, &to) == 0;
 	return rules_add(&settings->rules, value, strlen(value), shown, relay, &to) == 0;
 }
@@ -169,29 +157,15 @@ static void tell_bad(const char *shown, const char *value, const char *accepted,
 	text_add_foreign(&line, value, SHOWN);
 	text_add(&line, "'");
 	text_start(&why, reason, sizeof reason);
-	text_add(&why, "expected ");
-	text_add(&why, accepted);
+	text_add_format(&why, "expected %s", accepted);
 	complain(SETTINGS_BAD, buffer, reason, context);
-}
-
-/* The known name that an unknown one is nearest to, in small letters; NULL if none is near. */
-static const char *suggestion(const char *name)
-{
-	const char *names[NAMES];
-	for (size_t i = 0; i < LIMIT_COUNT; i++)
-		names[i] = limit_names[i];
-	for (size_t i = 0; i < OTHER_COUNT; i++)
-		names[LIMIT_COUNT + i] = other_names[i];
-	if (!is_ours(name))
-		return NULL;
-	name += strlen(SETTINGS_PREFIX);
-	return nearest(name, strlen(name), names, NAMES);
 }
 
 static void tell_unknown(const char *name, settings_complain *complain, void *context)
 {
 	char shown[2 * SHOWN], reason[3 * SHOWN];
-	const char *near = suggestion(name);
+	const char *const own = is_ours(name) ? name + strlen(SETTINGS_PREFIX) : "";
+	const char *near = nearest(own, strlen(own), setting_names, NAMES);
 	struct text what, why;
 
 	text_start(&what, shown, sizeof shown);
@@ -209,15 +183,10 @@ static void tell_unknown(const char *name, settings_complain *complain, void *co
 
 void settings_complaint(struct text *line, enum settings_fault fault, const char *what, const char *why, bool ignored)
 {
-	text_add(line, what);
-	if (fault == SETTINGS_BAD)
-		text_add(line, ignored ? " ignored: " : ": ");
-	if (fault == SETTINGS_UNKNOWN)
-		text_add(line, " ");
-	if (why)
-		text_add(line, why);
-	if (ignored && fault != SETTINGS_BAD)
-		text_add(line, ": ignored");
+	const bool bad = fault == SETTINGS_BAD;
+
+	text_add_format(line, "%s%s%s%s", what, fault == SETTINGS_UNKNOWN ? " " : !bad ? "" : ignored ? " ignored: " : ": ",
+	                why ? why : "", ignored && !bad ? ": ignored" : "");
 }
 
 bool settings_set(struct settings *settings, const char *name, const char *shown, const char *value,
@@ -229,20 +198,15 @@ bool settings_set(struct settings *settings, const char *name, const char *shown
 		tell_unknown(name, complain, context);
 		return false;
 	}
-	if (which < LIMIT_COUNT) {
-		if (limit_take(&settings->limits, (enum limit)which, value))
-			return true;
-		tell_bad(shown, value, limit_accepted((enum limit)which), complain, context);
-		return false;
-	}
-
-	const size_t other = which - LIMIT_COUNT;
-
-	if (other == RULES || other == CONFIG)
+	if (which == RULES || which == CONFIG)
 		return take_rules(settings, which, shown, value, complain, context);
-	if (take_other(settings, other, value))
+
+	const enum limit limit = (enum limit)(which - OTHER_COUNT);
+	const bool is_limit = which >= OTHER_COUNT;
+
+	if (is_limit ? limit_take(&settings->limits, limit, value) : take_other(settings, which, value))
 		return true;
-	tell_bad(shown, value, other_accepted(other), complain, context);
+	tell_bad(shown, value, is_limit ? limit_accepted(limit) : other_accepted(which), complain, context);
 	return false;
 }
 
@@ -273,8 +237,7 @@ static void check_rate(const struct settings *settings, settings_complain *compl
 		complain(SETTINGS_BAD, SETTINGS_PREFIX "MIN_RATE", IDLE_RATE SETTINGS_PREFIX "SEND)", context);
 	if (rule) {
 		text_start(&what, buffer, sizeof buffer);
-		text_add(&what, "min_rate of rule ");
-		text_add_number(&what, (int64_t)rule);
+		text_add_format(&what, "min_rate of rule %jd", (intmax_t)rule);
 		complain(SETTINGS_BAD, buffer, IDLE_RATE "send=DUR)", context);
 	}
 }
@@ -290,8 +253,7 @@ void settings_read(struct settings *settings, char *const *environment, settings
 {
 	const char *variables[2] = {NULL};
 
-	memset(settings, 0, offsetof(struct settings, log_path));
-	*settings->log_path = '\0';
+	*settings = (struct settings){.log = LOG_TO_STDERR};
 	for (; environment && *environment; environment++) {
 		if (!is_ours(*environment))
 			continue;
@@ -301,8 +263,8 @@ void settings_read(struct settings *settings, char *const *environment, settings
 		if (!(*environment)[length] || !(*environment)[length + 1])
 			continue;
 
-		if (which == LIMIT_COUNT + RULES || which == LIMIT_COUNT + CONFIG)
-			variables[which - LIMIT_COUNT] = *environment;
+		if (which == RULES || which == CONFIG)
+			variables[which] = *environment;
 		else
 			take_variable(settings, *environment, length, complain, context);
 	}

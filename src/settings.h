@@ -27,7 +27,7 @@ struct settings {
 	bool verbose;                /**< tell of the start and of each armed connection */
 	bool dry_run;                /**< nothing fails and no option is set: what would time out is told */
 	bool summary;                /**< count what is seen, and tell at the end */
-	char log_path[LOG_PATH_SIZE];   /**< of LOG_TO_FILE; absolute. Last: most programs never touch it */
+	const char *log_path;        /**< of LOG_TO_FILE; absolute. A copy: the environment is the program's to change */
 };
 
 /** Room for the longest complaint, its NUL included. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief What a wait of ours owes to signals.
+ * @brief What a wait of ours owes to signals and to cancellation.
  */
 #include "signals.h"
 
@@ -18,6 +18,18 @@ void signals_block(sigset_t *before)
 void signals_restore(const sigset_t *before)
 {
 	libc.pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+int signals_hold_cancellation(void)
+{
+	int before = PTHREAD_CANCEL_ENABLE;
+	libc.pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	return before;
+}
+
+void signals_release_cancellation(int before)
+{
+	libc.pthread_setcancelstate(before, NULL);
 }
 
 /** Whether a signal tells a thread of its own mistake: it comes in the middle of the program's code, never of a wait,

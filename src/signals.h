@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief What a wait of ours owes to signals.
+ * @brief What a wait of ours owes to signals and to cancellation.
  */
 #ifndef SNDTIMEO_SIGNALS_H
 #define SNDTIMEO_SIGNALS_H
@@ -15,6 +15,11 @@
  */
 void signals_block(sigset_t *before);
 void signals_restore(const sigset_t *before);
+
+/** Have no pthread_cancel(3) end this thread until what is begun is done, though it calls what may be cancelled.
+ * @return what signals_release_cancellation() is to be given */
+int signals_hold_cancellation(void);
+void signals_release_cancellation(int before);
 
 /**
  * Whether every handler that is installed has SA_RESTART, so that a call that was interrupted before it did anything

@@ -24,14 +24,6 @@ struct memory;
  * TCP_USER_TIMEOUT is set, so that every way of waiting ends with ETIMEDOUT in SO_ERROR. */
 int connect_limited(int fd, const struct sockaddr *to, socklen_t length);
 
-/** The program may have learned that @p fd is connected, or is about to send: take our deadline off if it is through.
- * Cheap where nothing is known of @p fd. */
-void connect_learn(int fd);
-
-/** A wait said of @p fd, which @p m remembers as connecting, that it can be written to, and nothing else: it is through.
- * Keeps errno. */
-void connect_through(int fd, struct memory *m);
-
 /**
  * Wait for a blocking connect that the kernel gave back to us (EINPROGRESS, as SO_SNDTIMEO makes it).
  *
@@ -39,26 +31,6 @@ void connect_through(int fd, struct memory *m);
  * @return 0 connected; -1 with errno: ETIMEDOUT (given up), EINTR (goes on in the kernel), or the connection's error
  */
 int connect_wait(int fd, const struct sockaddr *to, socklen_t length, int64_t begun_ns);
-
-/** A connect of @p fd, which need not be a covered socket, is under way and nobody waits for it: the kernel gets the
- * deadline, counted from @p begun_ns. */
-void connect_under_way(int fd, const struct sockaddr *to, socklen_t length, int64_t begun_ns);
-
-/** Whether we gave the connect of @p fd up since the program last asked: it is to be told ETIMEDOUT, once. */
-bool connect_gave_up(int fd);
-
-/** A wait saw that @p fd still connects. Give it up if its deadline has passed and the kernel does not do that.
- * @return nanoseconds to the deadline, INT64_MAX if there is none */
-int64_t connect_left_ns(int fd, struct memory *m, int64_t now_ns);
-
-/** The program was told @p error for the connect of @p fd: say so, if it was our deadline that passed. */
-void connect_failed(int fd, int error);
-
-/** Arm a socket for a connect under these limits. */
-void connect_arm(int fd, const struct limits *limits);
-
-/** The kernel said ETIMEDOUT of @p fd: say so, if it was SNDTIMEO_UNACKED that ran out. Keeps errno. */
-void unacked_passed(int fd);
 
 /* send.c */
 
@@ -101,9 +73,14 @@ static inline bool send_considered(int error)
  */
 ssize_t send_slow(struct outgoing *o, ssize_t result);
 
-/** sendmmsg(2) that came back with less than all, or with a last message of less than all. */
-int sendmmsg_slow(int fd, struct mmsghdr *messages, unsigned count, int flags, int result, uint64_t started,
-                  int before);
+/** send(2) with the parameters of sendto(2), whose address is not looked at. */
+ssize_t send_as_sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to, socklen_t size);
+
+/** Bytes in all @p parts. */
+size_t length_of(const struct iovec *parts, size_t count);
+
+/** sendmmsg(2). */
+int sendmmsg_limited(int fd, struct mmsghdr *messages, unsigned count, int flags);
 
 /** Before a send with MSG_FASTOPEN, which connects to @p to: arm the socket, so that it comes back to us. */
 void send_arm(int fd, const struct sockaddr *to, socklen_t length);

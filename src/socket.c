@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "libc.h"
+#include "signals.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -42,9 +43,6 @@ enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOS
 /** TCP_NOTSENT_LOWAT for stdio: room is made when half of this was sent, which a peer that takes 4 KB/s does in half
  * a second. What is in flight does not count, so a fast link stays full. */
 #define STDIO_NOTSENT_LOWAT 4096
-
-/** The largest descriptor to put into a set on the stack: 8 KB. */
-#define SELECT_MOST 65535
 
 static const char no = 0, yes = 1;
 _Atomic(const char *) socket_only_thread = &yes;
@@ -125,30 +123,13 @@ bool socket_nonblocking(int fd)
 	return flags >= 0 && (flags & O_NONBLOCK);
 }
 
-/** select(2) looks at no limit. */
-static int await_by_select(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask)
-{
-	const size_t bits = 8 * sizeof(long), word = (size_t)room->fd / bits;
-	unsigned long set[word + 1];
-	memset(set, 0, sizeof set);
-	set[word] = 1ul << (size_t)room->fd % bits;
-	const int ready = libc.pselect(room->fd + 1, NULL, (fd_set *)set, NULL, timeout, mask);
-	room->revents = ready > 0 ? POLLOUT : 0;
-	return ready;
-}
-
-int socket_await(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask)
-{
-	const int ready = libc.ppoll(room, 1, timeout, mask);
-	if (ready >= 0 || errno != EINVAL || room->fd < 0 || room->fd > SELECT_MOST)
-		return ready;
-	return await_by_select(room, timeout, mask);
-}
-
 bool socket_writable(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	return socket_await(&p, &(struct timespec){0}, NULL) > 0;
+	const int cancelled = signals_hold_cancellation();
+	const bool writable = socket_await(&p, &(struct timespec){0}, NULL) > 0;
+	signals_release_cancellation(cancelled);
+	return writable;
 }
 
 int socket_unread(int fd)
@@ -354,7 +335,12 @@ void socket_arm_unacked(int fd, const struct limits *limits)
 bool socket_give_up(int fd)
 {
 	const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-	return !socket_hands_off && libc.connect(fd, &nobody, sizeof nobody) == 0;
+	if (socket_hands_off)
+		return false;
+	const int cancelled = signals_hold_cancellation();
+	const bool given_up = libc.connect(fd, &nobody, sizeof nobody) == 0;
+	signals_release_cancellation(cancelled);
+	return given_up;
 }
 
 void socket_take_error(int fd)

@@ -22,6 +22,7 @@
 #include "place.h"
 #include "report.h"
 #include "route.h"
+#include "signals.h"
 #include "slow.h"
 #include "socket.h"
 
@@ -31,8 +32,7 @@
 #define INHERITED_AT_ONCE 256
 
 bool active, bound;
-/** Common, because the linker puts that last: the path at its end is in a page that most programs never touch. */
-__attribute__((common)) struct settings settings;
+struct settings settings;
 
 /** sndtimeo --status looks for it; nothing here does. */
 __attribute__((used)) static struct anchor anchor = {.magic = ANCHOR_MAGIC};
@@ -50,14 +50,16 @@ static void complain(enum settings_fault fault, const char *what, const char *wh
 /** Adopt the sockets among the @p count descriptors from @p first on. */
 static void arm_some(int first, nfds_t count)
 {
-	struct pollfd open[INHERITED_AT_ONCE];
-	for (nfds_t i = 0; i < count; i++)
-		open[i] = (struct pollfd){.fd = first + (int)i};
+	struct pollfd open[INHERITED_AT_ONCE], *const end = open + count;
+	for (struct pollfd *p = open; p < end; p++) {
+		p->fd = first++;
+		p->events = 0;
+	}
 	if (libc.poll(open, count, 0) < 0)
 		return;
-	for (nfds_t i = 0; i < count; i++)
-		if (!(open[i].revents & POLLNVAL) && socket_covered(open[i].fd))
-			adopt(open[i].fd);
+	for (const struct pollfd *p = open; p < end; p++)
+		if (!(p->revents & POLLNVAL) && socket_covered(p->fd))
+			adopt(p->fd);
 }
 
 static void arm_inherited(void)
@@ -113,16 +115,18 @@ static void begin(void)
 	if (libc.getauxval(AT_SECURE) || !settings_given(environ))
 		return;
 	bind_libc_rest();
+	const int cancelled = signals_hold_cancellation();
 	log_start();
 	settings_read(&settings, environ, complain, NULL);
 	line_start();
 	if (settings.verbose)
 		report_active();
-	if (!settings_limit(&settings))
-		return;
-	start_modules();
-	active = true;
-	arm_inherited();
+	if (settings_limit(&settings)) {
+		start_modules();
+		active = true;
+		arm_inherited();
+	}
+	signals_release_cancellation(cancelled);
 }
 
 void start(void)

@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -44,6 +45,24 @@ void text_add(struct text *t, const char *string)
 	add_bytes(t, string, strnlen(string, t->size));
 }
 
+void text_add_format(struct text *t, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	for (; *format; format++) {
+		if (*format != '%')
+			add_bytes(t, format, 1);
+		else if (*++format == 's')
+			text_add(t, va_arg(arguments, const char *));
+		else {
+			format++;
+			text_add_number(t, va_arg(arguments, intmax_t));
+		}
+	}
+	va_end(arguments);
+}
+
 void text_add_foreign(struct text *t, const char *string, size_t most)
 {
 	for (size_t i = 0; string[i] != '\0'; i++) {
@@ -71,10 +90,7 @@ void text_add_seconds(struct text *t, int64_t ms)
 {
 	int64_t tenths = ms / 100 + (ms % 100 >= 50);
 
-	text_add_number(t, tenths / 10);
-	text_add(t, ".");
-	text_add_number(t, tenths % 10);
-	text_add(t, " s");
+	text_add_format(t, "%jd.%jd s", (intmax_t)(tenths / 10), (intmax_t)(tenths % 10));
 }
 
 /* strerror(3) may allocate and translate. */
@@ -100,9 +116,10 @@ void text_add_error(struct text *t, int error)
 {
 	const char *known = error_text(error);
 
-	text_add(t, known ? known : "error ");
-	if (!known)
-		text_add_number(t, error);
+	if (known)
+		text_add(t, known);
+	else
+		text_add_format(t, "error %jd", (intmax_t)error);
 }
 
 void text_add_bytes(struct text *t, uint64_t bytes)

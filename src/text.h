@@ -21,6 +21,8 @@ struct text {
 void text_start(struct text *t, char *buffer, size_t size);
 /** Append a string as it is. */
 void text_add(struct text *t, const char *string);
+/** Append as printf(3) would; %s and %jd are all there is. */
+void text_add_format(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Append at most @p most bytes of a string that somebody else wrote: every byte that is not printable ASCII becomes
  * '?', so that one event stays one line on any terminal and in any log; what is cut is marked with "...". */
 void text_add_foreign(struct text *t, const char *string, size_t most);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "deadline.h"
 #include "memory.h"
 #include "nudge.h"
 #include "place.h"
@@ -117,19 +118,13 @@ static int report_nothing(struct wait *w)
 	return 0;
 }
 
-static struct memory *memory_at(int fd, uint64_t *cookie)
-{
-	return socket_cookie(fd, cookie) ? memory_find(*cookie) : NULL;
-}
-
 /** What the program learns of @p fd by a wait that ended by itself. @return how many more are reported */
 static int learned_of(struct wait *w, int fd, int ready)
 {
-	uint64_t cookie;
 	if (summary_on && ready > 0 && socket_writable(fd))
 		stall_room_at(fd, clock_now_ns());
 	/* After a verdict the kernel says "writable" by itself, unless the reset waits for unread input. */
-	if (memory_hinted(fd) && memory_has(memory_at(fd, &cookie), MEMORY_LINGERING) && socket_ended(fd))
+	if (memory_has(memory_at_hint(fd), MEMORY_LINGERING) && socket_ended(fd))
 		return report_writable(w, fd);
 	return 0;
 }
@@ -156,8 +151,7 @@ static void note_writer(int fd)
 /** Whether a verdict is still to be told to this synchronous writer, by a wait that times out: once. */
 static bool tell(int fd)
 {
-	uint64_t cookie;
-	struct memory *m = memory_hinted(fd) ? memory_at(fd, &cookie) : NULL;
+	struct memory *m = memory_at_hint(fd);
 	if (!memory_has(m, MEMORY_UNTOLD) || !socket_ended(fd))
 		return false;
 	memory_clear(m, MEMORY_UNTOLD);

@@ -278,8 +278,8 @@ def help_options():
 
 def settings():
     """Names of limits and of other settings, as the sources have them."""
-    limits = re.findall(r'\[LIMIT_\w+\] = "(\w+)"', read('src/limits.c'))
-    others = re.findall(r'\[\w+\] = "([A-Z_]+)"', read('src/settings.c'))
+    limits = re.search(r'OTHER_NAMES "(.*)\\0off"', read('src/limits.c')).group(1).split('\\0')
+    others = re.search(r'OTHER_NAMES "(.*)\\0"', read('src/limits.h')).group(1).upper().split('\\0')
     assert len(limits) >= 6 and len(others) >= 7, (limits, others)
     return limits, others
 
@@ -347,10 +347,10 @@ def check_json():
     page = page[page.index('.Ss JSON'):page.index('.Ss Reasons')]
     rows = [[cell.strip() for cell in re.split(r'\bTa\b', line[len('.It '):])] for line in page.splitlines()
             if line.startswith('.It ') and 'Sy' not in line]
-    calls = r'\b(?:json_(?:string|number|bool|null)|add_json_\w+|line_json_\w+)'
+    calls = r'\b(?:json_(?:string|number|bool)|line_json_\w+)'
     keys = set(re.findall(calls + r'\([^"()]*(?:->text|\.text|line|t), "(\w+)"', source))
     events = set(re.findall(r'begin_json\(&\w+, "(\w+)"', source))
-    events |= set(re.findall(r', "(\w+_timeout)", &peer', source))
+    events |= set(re.findall(r'(?:"|\\0)([a-z]\w*_timeout)\\0', source))
     assert len(keys) > 20 and len(events) == 7, (keys, events)
     common = set(re.findall(r'^\.Cm (\w+)$', page, re.M))
     return compare(keys, {row[1] for row in rows} | common) + compare(events, {row[0] for row in rows if row[0]})
@@ -359,7 +359,7 @@ def check_json():
 def check_reasons():
     page = read('docs/libsndtimeo.7')
     page = page[page.index('.Ss Reasons'):page.index('.Sh SUMMARY')]
-    codes = set(re.findall(r'return "(\w+)";', read('src/reason.c')))
+    codes = set(re.findall(r'^\t"(\w+)\\0"', read('src/reason.c'), re.M))
     listed = {word for line in re.findall(r'^\.It Cm (.*)$', page, re.M) for word in re.findall(r'\w+', line)}
     return compare(codes, listed)
 

@@ -236,7 +236,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct limits otherwise = {1, 2, 3, 4, 5, POLICY_CAP};
 	static struct rules rules;
-	static const char *const names[] = {"connect", "send", "send_total", "min_rate"};
 	char *text = calloc(1, size ? size : 1);   /* exactly: the address sanitizer watches its end */
 	struct part *good = malloc((size / strlen("* off") + 1) * sizeof *good);
 	HOLDS(text && good);
@@ -254,7 +253,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct destination to = near_to(word, which % 2 ? (unsigned)(size + which) % 32 : 0);
 		check_look_up(&rules, good, &to);
 	}
-	nearest(text, size, names, 4);
+	nearest(text, size, limit_names, LIMIT_COUNT + 1);
 	free(good);
 	free(text);
 	return 0;

@@ -45,7 +45,7 @@ static bool same_limits(const struct limits *one, const struct limits *other)
 static bool same_settings(const struct settings *one, const struct settings *other)
 {
 	return same_limits(&one->limits, &other->limits) && one->log == other->log &&
-	       one->log_format == other->log_format && strcmp(one->log_path, other->log_path) == 0 &&
+	       one->log_format == other->log_format && (one->log_path ? other->log_path && strcmp(one->log_path, other->log_path) == 0 : !other->log_path) &&
 	       one->verbose == other->verbose && one->dry_run == other->dry_run && one->summary == other->summary;
 }
 
@@ -91,8 +91,8 @@ static void check_range(const struct settings *settings)
 	HOLDS(settings->log == LOG_TO_STDERR || settings->log == LOG_TO_SYSLOG || settings->log == LOG_TO_FILE ||
 	      settings->log == LOG_TO_NOTHING);
 	HOLDS(settings->log_format == LOG_AS_TEXT || settings->log_format == LOG_AS_JSON);
-	HOLDS(strnlen(settings->log_path, LOG_PATH_SIZE) < LOG_PATH_SIZE);
-	HOLDS(*settings->log_path == '/' || (*settings->log_path == '\0' && settings->log != LOG_TO_FILE));
+	HOLDS(settings->log != LOG_TO_FILE || settings->log_path);
+	HOLDS(!settings->log_path || (*settings->log_path == '/' && strnlen(settings->log_path, LOG_PATH_SIZE) < LOG_PATH_SIZE));
 }
 
 /* ---- quantities, against the C library's numbers ----------------------------------------------------------------- */
