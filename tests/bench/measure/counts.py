@@ -39,12 +39,12 @@ def instructions(command, env):
     return int(re.search(r'Collected : (\d+)', run.stderr)[1])
 
 
-def system_calls(command, preload, more=None):
-    """What strace counts in a program and its children; only these run with the library."""
+def system_calls(command, preload, more=None, said=b''):
+    """What strace counts in a program that is SAID something, and its children; only these run with the library."""
     with tempfile.NamedTemporaryFile('r') as out:
         given = [f'-E{name}={value}' for name, value in preload.variables(more).items()]
         subprocess.run(['strace', '-f', '-c', '-o', out.name, *given, *command], env=environment(), check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                       input=said, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return int(re.search(r'^100\.00 +\S+ +\S+ +(\d+)', out.read(), re.M)[1])
 
 
