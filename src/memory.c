@@ -21,7 +21,7 @@
 /** Descriptors with a hint of their own; above, every one counts as hinted. */
 #define HINTS 65536
 #define LOW_HINTS 1024
-#define LOOKED_AFTER (MEMORY_WATCHED | MEMORY_LINGERING)
+#define LOOKED_AFTER (MEMORY_WATCHED | MEMORY_LINGERING | MEMORY_AWAITED)
 #define LISTED (MEMORY_CONNECTING | MEMORY_NUDGED | LOOKED_AFTER)
 
 _Atomic unsigned attention, watched, nudged;

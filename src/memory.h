@@ -29,6 +29,7 @@ enum memory_flag {
 	MEMORY_GAVE_UP = 128,    /**< a connect that we gave up, and the program does not know */
 	MEMORY_NUDGED = 256,     /**< the kernel is to try again shortly before the verdict (nudge.h) */
 	MEMORY_TOLD = 512,       /**< dry run: it was told of this stall, or of this connect, that it would time out */
+	MEMORY_AWAITED = 1024,   /**< an event loop has asked epoll to tell it of room, whenever there is some */
 };
 
 /** What a send or a receive has to know before it begins. */
@@ -59,7 +60,7 @@ void memory_hint_all(void);
 extern _Atomic unsigned attention __attribute__((visibility("hidden")));
 /** How many have MEMORY_NUDGED. */
 extern _Atomic unsigned nudged __attribute__((visibility("hidden")));
-/** How many an event loop has to look after (MEMORY_WATCHED, MEMORY_LINGERING). */
+/** How many an event loop has to look after (MEMORY_WATCHED, MEMORY_LINGERING, MEMORY_AWAITED). */
 extern _Atomic unsigned watched __attribute__((visibility("hidden")));
 
 /** Get the memory, once, before anything else here; without it nothing is ever found or remembered. */
@@ -91,7 +92,7 @@ void memory_copy_hint(int from, int to);
 const struct memory *memory_all(size_t *count);
 
 /** Walk through what has any of @p flags (of MEMORY_WATCHED, MEMORY_CONNECTING, MEMORY_LINGERING,
- * MEMORY_NUDGED): start with @p *position = 0; NULL at the end. */
+ * MEMORY_AWAITED, MEMORY_NUDGED): start with @p *position = 0; NULL at the end. */
 struct memory *memory_next(size_t *position, unsigned flags);
 
 #endif

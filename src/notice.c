@@ -55,7 +55,10 @@ ONE_MORE(ioctl, unsigned long request)
 EXPORT int epoll_ctl(int epfd, int operation, int fd, struct epoll_event *event)
 {
 	writer_cookie = 0;
-	return real()->epoll_ctl(epfd, operation, fd, event);
+	const int result = real()->epoll_ctl(epfd, operation, fd, event);
+	if (result == 0)
+		epoll_noticed(operation, fd, event);
+	return result;
 }
 
 EXPORT FILE *fdopen(int fd, const char *mode)

@@ -100,6 +100,25 @@ void setsockopt_noticed(int fd, int level, int option)
 	errno = before;
 }
 
+void epoll_noticed(int operation, int fd, const struct epoll_event *event)
+{
+	const int before = errno;
+	uint64_t cookie;
+	const uint32_t events = operation == EPOLL_CTL_DEL ? 0 : event->events & (EPOLLOUT | EPOLLET);
+	/* Edge-triggered loops have to be refused before they wait, or nobody would wake them. */
+	const bool awaits = events == EPOLLOUT;
+	if (active && (awaits || atomic_load(&watched)) && socket_cookie(fd, &cookie)) {
+		struct memory *m = memory_find(cookie);
+		/* A unix socket tells too little. */
+		if (awaits && (m || socket_covered(fd)) && !(socket_unix_covered && socket_is_unix(fd)))
+			memory_set(memory_of(cookie, fd), MEMORY_AWAITED);
+		else if (!awaits)
+			/* Who wants no room has no more to send, whatever was refused before. */
+			memory_clear(m, MEMORY_AWAITED | (events & EPOLLOUT || memory_has(m, MEMORY_CONNECTING) ? 0 : MEMORY_WATCHED));
+	}
+	errno = before;
+}
+
 void blocking_noticed(int fd, bool nonblocking)
 {
 	const int before = errno;

@@ -36,18 +36,9 @@ void signals_release_cancellation(int before)
  * and crash handlers (Python's faulthandler, sanitizers) do not restart anything. */
 static bool is_fault(int signal)
 {
-	switch (signal) {
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGFPE:
-	case SIGILL:
-	case SIGTRAP:
-	case SIGSYS:
-	case SIGABRT:
-		return true;
-	default:
-		return false;
-	}
+	const uint32_t faults = 1u << SIGSEGV | 1u << SIGBUS | 1u << SIGFPE | 1u << SIGILL | 1u << SIGTRAP | 1u << SIGSYS |
+	                        1u << SIGABRT;
+	return signal < 32 && faults >> signal & 1;
 }
 
 bool signals_restart(void)

@@ -118,6 +118,8 @@ extern __thread int writer_fd __attribute__((visibility("hidden"), tls_model("in
 int getsockopt_limited(int fd, int level, int option, void *value, socklen_t *length, int before);
 /** setsockopt(2) succeeded: a limit of the program's own is respected, "none" is not a limit. */
 void setsockopt_noticed(int fd, int level, int option);
+/** epoll_ctl(2) succeeded: a loop that waits for room before it sends may never be refused any. */
+void epoll_noticed(int operation, int fd, const struct epoll_event *event);
 /** fcntl(F_SETFL) or ioctl(FIONBIO) succeeded. */
 void blocking_noticed(int fd, bool nonblocking);
 /** listen(2) succeeded: accept(2) copies what is set now, so every accepted socket is armed by this. */

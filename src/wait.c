@@ -394,12 +394,12 @@ static int64_t look_after(int64_t now_ns, int64_t looked_ns)
 {
 	struct memory *m;
 	int64_t next_ns = now_ns + EPOLL_SLICE_NS;
-	for (size_t position = 0; (m = memory_next(&position, MEMORY_WATCHED | MEMORY_LINGERING));) {
+	for (size_t position = 0; (m = memory_next(&position, MEMORY_WATCHED | MEMORY_LINGERING | MEMORY_AWAITED));) {
 		struct stall s;
 		uint64_t cookie;
 		const int fd = atomic_load(&m->fd);
 		if (!socket_cookie(fd, &cookie) || cookie != atomic_load(&m->cookie)) {
-			memory_clear(m, MEMORY_WATCHED | MEMORY_LINGERING);
+			memory_clear(m, MEMORY_WATCHED | MEMORY_LINGERING | MEMORY_AWAITED);
 			continue;
 		}
 		/* A loop that waits for nothing but room hears of the end only from the reset. Input that it has not read

@@ -129,6 +129,48 @@ ROW_TEST(waits, epoll_ends_with_the_verdict, EPOLLS)
 	peer_finish(peer, 0);
 }
 
+/* A loop that waits for room before each send is never refused: its sends are complete until there is no room. */
+ROW_TEST(waits, a_loop_that_is_never_refused, 2 * ROWS_OF(epoll_calls))
+{
+	const char *call = epoll_calls[*number % ROWS_OF(epoll_calls)];
+	const bool oneshot = *number / ROWS_OF(epoll_calls);
+	struct peer *peer = silent_peer();
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "sock tcp4; connect %u; nonblock 1; watch; upload %s send 30000000 chunk=4000 each=1 oneshot=%d",
+			       peer_port(peer), call, oneshot);
+
+	expect_clean(run);
+	expect(run, "upload.errno", ETIMEDOUT);
+	expect_within(run, "upload.total_ms", SEND_MS * 98 / 100, latest_ms(SEND_MS) + 1000);
+	peer_finish(peer, 0);
+}
+
+/* A loop that has no more to send, whether it was refused any or not: what waits in the socket is under no limit. */
+ROW_TEST(waits, a_loop_that_has_no_more_to_send, 2 * 3)
+{
+	static const char *const then[] = { "epmod in", "epmod nothing", "sleep 0" };
+	const size_t n = *number % 3;
+	const bool refused = *number / 3;
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .rcvbuf_bytes = 4096 });
+	struct run *run = play(&(struct setting){ .send_ms = SEND_MS },
+			       "sock tcp4; setopt sndbuf 50000; connect %u; nonblock 1; epadd out; epwait epoll_wait 0; watch; "
+			       "%s @all; epwait epoll_wait 0 @full; %s; epwait epoll_wait 2500 @quiet; getopt error",
+			       peer_port(peer), refused ? "fill send" : "send send 70000", then[n]);
+
+	expect_clean(run);
+	if (!refused)
+		expect(run, "all.ret", 70000);
+	expect(run, "full.ret", 0);
+	if (n == 2) {
+		expect(run, "quiet.ret", 1);
+		expect_stalled_in_epoll_for(run, "quiet", SEND_MS);
+	} else {
+		expect(run, "quiet.ret", 0);
+		expect(run, "getopt.value", 0);
+	}
+	peer_finish(peer, n == 2 ? 0 : 5000);
+}
+
 /* A tick is a tick, also while the connection stalls, and then the verdict is told in a tick. */
 #define TICKERS (2 * ROWS_OF(all_calls))
 

@@ -966,6 +966,7 @@ static const struct known_step {
 	{ "watch", step_watch },       { "send", step_send },           { "sendall", step_sendall },
 	{ "fill", step_fill },         { "stdio", step_stdio },         { "recv", step_recv },
 	{ "drain", step_drain },       { "wait", step_wait },           { "epadd", step_epadd },
+	{ "epmod", step_epmod },
 	{ "epwait", step_epwait },     { "upload", step_upload },       { "sync", step_sync },
 	{ "sleep", step_sleep },       { "timer", step_timer },         { "jump", step_jump },
 	{ "join", step_join },         { "cancel", step_cancel },       { "interrupt", step_interrupt },

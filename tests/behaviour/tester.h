@@ -129,15 +129,17 @@ struct waiter {
 	int events;          /**< as for poll */
 	const char *with;    /**< "": alone; "pipe": a silent pipe, too; "twice": the same descriptor in a second entry */
 	bool edge;           /**< epoll: edge-triggered */
+	bool oneshot;        /**< epoll: for one event, asked for anew each time */
 	int second_revents;  /**< of "twice" */
 };
 
-/** Read with= and et= of a step, and @p events as in "in+out". */
+/** Read with=, et= and oneshot= of a step, and @p events as in "in+out". */
 struct waiter waiter_of(const struct step *step, const char *call, const char *events);
 /** Wait once. @return what it did; @p revents is what it said of the slot. */
 struct measured wait_once(struct waiter *waiter, struct slot *slot, int timeout_ms, int *revents);
 void step_wait(struct step *step);
 void step_epadd(struct step *step);
+void step_epmod(struct step *step);
 void step_epwait(struct step *step);
 
 /* tester_hostile.c */

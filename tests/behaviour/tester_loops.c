@@ -70,10 +70,11 @@ static bool read_some(struct progress *progress, struct slot *slot)
 }
 
 /*
- * upload WAITCALL SENDCALL BYTES [events=out] [tick=MS] [chunk=] [with=] [et=1] [flags=] [iov=] [max=MS]
+ * upload WAITCALL SENDCALL BYTES [events=out] [tick=MS] [chunk=] [with=] [et=1] [oneshot=1] [each=1] [flags=] [iov=]
+ *        [max=MS]
  *
  * An event loop: sends until the socket refuses, waits with the tick, for ever again, until all is sent or a call
- * fails (or max is over). Reads when told that there is something to read.
+ * fails (or max is over). Reads when told that there is something to read. With each=1 it waits before each send.
  */
 void step_upload(struct step *step)
 {
@@ -85,6 +86,7 @@ void step_upload(struct step *step)
 	const int tick_ms = (int)number_option(step, "tick", -1);
 	struct progress progress = { .all.start_us = now_us() };
 	const int64_t until_us = progress.all.start_us + number_option(step, "max", 3600000) * 1000;
+	const bool each = number_option(step, "each", 0) != 0;
 	bool writable = true;
 
 	while ((size_t)progress.all.ret < bytes && now_us() < until_us) {
@@ -94,8 +96,8 @@ void step_upload(struct step *step)
 
 		if (writable && !send_some(&progress, word(step, 1), slot, size, &shape))
 			break;
-		/* After a full count go on without asking, as loops do. */
-		if (writable && progress.all.ret - before == (long)size)
+		/* After a full count go on without asking, as most loops do. */
+		if (!each && writable && progress.all.ret - before == (long)size)
 			continue;
 		struct measured m = wait_once(&waiter, slot, tick_ms, &revents);
 

@@ -44,6 +44,7 @@ struct waiter waiter_of(const struct step *step, const char *call, const char *l
 		.events = parse_events(list),
 		.with = option(step, "with", ""),
 		.edge = number_option(step, "et", 0) != 0,
+		.oneshot = number_option(step, "oneshot", 0) != 0,
 	};
 }
 
@@ -212,12 +213,23 @@ static const struct epoll_call {
 	{ "epoll_pwait2", by_epoll_pwait2 },
 };
 
-static void add_to_epoll(int slot, int interest, bool edge)
+/* Returns errno. */
+static int control_epoll(int operation, int slot, int interest, uint32_t flags)
 {
-	struct epoll_event event = { .events = (uint32_t)interest | (edge ? EPOLLET : 0), .data.u32 = (uint32_t)slot };
+	struct epoll_event event = { .events = (uint32_t)interest | flags, .data.u32 = (uint32_t)slot };
 
-	if (epoll_ctl(epoll_instance(), EPOLL_CTL_ADD, numbered_slot(slot)->fd, &event) && errno != EEXIST)
-		die("epoll_ctl: %s", strerror(errno));
+	return epoll_ctl(epoll_instance(), operation, numbered_slot(slot)->fd, &event) ? errno : 0;
+}
+
+static void add_to_epoll(int slot, int interest, bool edge, bool oneshot)
+{
+	const uint32_t flags = (edge ? EPOLLET : 0) | (oneshot ? EPOLLONESHOT : 0);
+	int error = control_epoll(EPOLL_CTL_ADD, slot, interest, flags);
+
+	if (error == EEXIST)
+		error = oneshot ? control_epoll(EPOLL_CTL_MOD, slot, interest, flags) : 0;
+	if (error)
+		die("epoll_ctl: %s", strerror(error));
 }
 
 static struct measured wait_in_epoll(const struct epoll_call *how, int timeout_ms, int revents[MOST_SLOTS])
@@ -242,7 +254,18 @@ static const struct epoll_call *find_epoll_call(const char *name)
 /* epadd EVENTS [et=1] */
 void step_epadd(struct step *step)
 {
-	add_to_epoll(step->slot, parse_events(word(step, 0)), number_option(step, "et", 0) != 0);
+	add_to_epoll(step->slot, parse_events(word(step, 0)), number_option(step, "et", 0) != 0, false);
+}
+
+/* epmod EVENTS|nothing: what is waited for from now on */
+void step_epmod(struct step *step)
+{
+	const bool nothing = strcmp(word(step, 0), "nothing") == 0;
+	const int error = nothing ? control_epoll(EPOLL_CTL_DEL, step->slot, 0, 0)
+	                          : control_epoll(EPOLL_CTL_MOD, step->slot, parse_events(word(step, 0)), 0);
+
+	if (error)
+		die("epoll_ctl: %s", strerror(error));
 }
 
 /* epwait CALL TIMEOUT_MS: on all that was added; reports ev0, ev1, ... for the slots that have events */
@@ -281,7 +304,7 @@ static struct measured wait_by_name(struct waiter *waiter, struct slot *slot, in
 			return wait_in_select(&select_calls[i], waiter, slot->fd, timeout_ms, revents);
 	if (!find_epoll_call(waiter->call))
 		die("no call %s", waiter->call);
-	add_to_epoll(number, waiter->events, waiter->edge);
+	add_to_epoll(number, waiter->events, waiter->edge, waiter->oneshot);
 	struct measured m = wait_in_epoll(find_epoll_call(waiter->call), timeout_ms, all);
 
 	*revents = all[number];
