@@ -23,6 +23,12 @@ static inline int64_t ms_to_ns(int ms)
 	return ms < 0 ? NEVER_NS : ms * NS_PER_MS;
 }
 
+/** Whether so many seconds are too many nanoseconds. */
+static inline bool uncountable(int64_t seconds)
+{
+	return seconds >= INT64_MAX / NS_PER_S;
+}
+
 /* Connections */
 
 EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
@@ -469,9 +475,9 @@ EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, str
 		limit = (struct timespec){.tv_sec = timeout->tv_sec + timeout->tv_usec / 1000000,
 		                          .tv_nsec = timeout->tv_usec % 1000000 * 1000};
 	const int ready = select_limited(count, reads, writes, excepts, timeout ? &limit : NULL, NULL);
-	if (timeout && limit.tv_sec < INT64_MAX / NS_PER_S) {
+	if (timeout && !uncountable(limit.tv_sec)) {
 		/* Linux leaves what is left of the time there (select(2)). */
-		int64_t left_us = limit.tv_sec * 1000000 + (limit.tv_nsec - (clock_now_ns() - begun_ns)) / 1000;
+		int64_t left_us = limit.tv_sec * INT64_C(1000000) + (limit.tv_nsec - (clock_now_ns() - begun_ns)) / 1000;
 		if (left_us < 0)
 			left_us = 0;
 		*timeout = (struct timeval){.tv_sec = (time_t)(left_us / 1000000), .tv_usec = (suseconds_t)(left_us % 1000000)};
@@ -513,7 +519,7 @@ EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int most, int timeo
 EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int most, const struct timespec *timeout,
                         const sigset_t *mask)
 {
-	if (plain_epoll() || (timeout && (timeout->tv_sec < 0 || timeout->tv_sec >= INT64_MAX / NS_PER_S ||
+	if (plain_epoll() || (timeout && (timeout->tv_sec < 0 || uncountable(timeout->tv_sec) ||
 	                                  timeout->tv_nsec < 0 || timeout->tv_nsec >= NS_PER_S)))
 		return real()->epoll_pwait2(epfd, events, most, timeout, mask);
 	const int64_t timeout_ns = timeout ? timeout->tv_sec * NS_PER_S + timeout->tv_nsec : NEVER_NS;

@@ -33,8 +33,8 @@ static ssize_t not_tried(void)
  * entry of four bytes for each pointer, which does so and goes on where the pointer leads then. */
 extern const char start_first[] __attribute__((visibility("hidden")));
 __asm__(".pushsection .text\n"
-        ".globl start_at_last\n"
-        ".hidden start_at_last\n"
+        ".globl start_at_last, start_first\n"
+        ".hidden start_at_last, start_first\n"
         "start_at_last:\t"
         "cmpb $0, bound(%rip)\n\t"
         "jne 1f\n\t"

@@ -342,9 +342,8 @@ static int wait_limited(struct wait *w, int64_t timeout_ns)
 
 static int64_t nanoseconds(const struct timespec *timeout)
 {
-	if (!timeout || timeout->tv_sec >= INT64_MAX / NS_PER_S - 1)
-		return NEVER_NS;
-	return timeout->tv_sec * NS_PER_S + timeout->tv_nsec;
+	const int64_t seconds = timeout ? timeout->tv_sec : INT64_MAX;
+	return seconds >= INT64_MAX / NS_PER_S - 1 ? NEVER_NS : seconds * NS_PER_S + timeout->tv_nsec;
 }
 
 /** What the kernel refuses with EINVAL is for the kernel to refuse. */

@@ -56,7 +56,7 @@ static size_t read_some(const struct reader *r, void *bytes, size_t size, uint64
 {
 	size_t done = 0;
 
-	while (done < size && offset <= INT64_MAX - size) {
+	while (done < size && offset <= (uint64_t)INT64_MAX - size) {
 		ssize_t count = pread(r->fd, (char *)bytes + done, size - done, (off_t)(offset + done));
 
 		if (count <= 0)

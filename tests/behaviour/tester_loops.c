@@ -85,7 +85,7 @@ void step_upload(struct step *step)
 	const size_t chunk = (size_t)number_option(step, "chunk", CHUNK_BYTES);
 	const int tick_ms = (int)number_option(step, "tick", -1);
 	struct progress progress = { .all.start_us = now_us() };
-	const int64_t until_us = progress.all.start_us + number_option(step, "max", 3600000) * 1000;
+	const int64_t until_us = progress.all.start_us + INT64_C(1000) * number_option(step, "max", 3600000);
 	const bool each = number_option(step, "each", 0) != 0;
 	bool writable = true;
 
@@ -127,7 +127,7 @@ void step_sync(struct step *step)
 	const struct shape shape = shape_of(step);
 	const size_t bytes = (size_t)number_word(step, 1);
 	struct progress progress = { .all.start_us = now_us() };
-	const int64_t until_us = progress.all.start_us + number_word(step, 2) * 1000;
+	const int64_t until_us = progress.all.start_us + INT64_C(1000) * number_word(step, 2);
 	bool timed_out = false;
 
 	while ((size_t)progress.all.ret < bytes) {
