@@ -486,6 +486,10 @@ int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeou
 		} else if (wait_ns > EPOLL_SLICE_NS && !*atomic_load(&socket_only_thread))
 			wait_ns = EPOLL_SLICE_NS;
 		if (!blocked && (until_ns == NEVER_NS ? wait_ns != NEVER_NS : wait_ns < until_ns - now_ns)) {
+			/* Most waits of a busy loop have something to tell at once. */
+			ready = ask_epoll(epfd, events, most, 0, precise, mask);
+			if (ready != 0)
+				break;
 			signals_block(&own);
 			blocked = true;
 		}
