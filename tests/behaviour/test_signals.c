@@ -3,6 +3,7 @@
  * @brief Rules 2 and 13: signals, jumps out of handlers and cancellation while a call waits.
  */
 #include "harness.h"
+#include "rows.h"
 
 /* Longer than it takes to fill a socket until it settles. */
 #define SEND_MS 1500
@@ -272,30 +273,33 @@ Test(signals, waits_can_be_jumped_out_of, .timeout = 20)
 	}
 }
 
-Test(signals, every_call_can_be_cancelled, .timeout = 60)
+static const char *const waiting[] = {
+	"send send 60000",     "send sendto 60000",  "send sendmsg 60000",  "send sendmmsg 60000",
+	"send write 60000",    "send writev 60000",  "send splice 60000",   "recv recv 10",
+	"recv recvfrom 10",    "recv recvmsg 10",    "recv read 10",        "recv readv 10",
+	"wait poll out 9000",  "wait ppoll out -1",  "wait select out 9000", "wait pselect out -1",
+	"wait epoll_wait out -1",
+};
+
+/* A send waits in the kernel first, and after a slice of its limit in ours. */
+static const int cancel_after_ms[] = { 150, 500 };
+
+ROW_TEST(signals, every_call_can_be_cancelled, ROWS_OF(waiting) * ROWS_OF(cancel_after_ms))
 {
 	ON_TIME_SIGNALS;
 	/* Nobody tells it that the cancelled thread's frames are gone. */
 	not_under("asan", "the address sanitizer does not survive pthread_cancel()");
-	static const char *const waiting[] = { "send send 60000",     "send sendto 60000",  "send sendmsg 60000",
-					       "send sendmmsg 60000", "send write 60000",   "send writev 60000",
-					       "send splice 60000",   "recv recv 10",       "recv recvfrom 10",
-					       "recv recvmsg 10",     "recv read 10",       "recv readv 10",
-					       "wait poll out 9000",  "wait ppoll out -1",  "wait select out 9000",
-					       "wait pselect out -1", "wait epoll_wait out -1" };
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&(struct setting){ .send_ms = 5000 },
+			       "sock tcp4; connect %u; " FILL "&%s @call; sleep %d; cancel call; "
+			       "timer 100 0 interrupt; wait @next poll in 3000; fds",
+			       peer_port(peer), waiting[*number % ROWS_OF(waiting)], cancel_after_ms[*number / ROWS_OF(waiting)]);
 
-	for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) {
-		struct peer *peer = peer_start(&never_reads);
-		struct run *run = play(&(struct setting){ .send_ms = 5000 },
-				       "sock tcp4; connect %u; " FILL "&%s @call; sleep 150; cancel call; "
-				       "timer 100 0 interrupt; wait @next poll in 3000; fds",
-				       peer_port(peer), waiting[i]);
-
-		expect_clean(run);
-		expect(run, "call.cancelled", 1);
-		expect(run, "next.errno", EINTR);
-		peer_finish(peer, 0);
-	}
+	expect_clean(run);
+	expect(run, "call.cancelled", 1);
+	expect(run, "call.unwound", 1);
+	expect(run, "next.errno", EINTR);
+	peer_finish(peer, 0);
 }
 
 Test(signals, a_connect_can_be_cancelled, .timeout = 20)
@@ -309,5 +313,6 @@ Test(signals, a_connect_can_be_cancelled, .timeout = 20)
 
 	expect_clean(run);
 	expect(run, "call.cancelled", 1);
+	expect(run, "call.unwound", 1);
 	blackhole_finish(hole);
 }

@@ -705,6 +705,7 @@ static void join(struct step *step)
 	pthread_join(step->thread, &result);
 	step->joined = true;
 	report(step, "cancelled", result == PTHREAD_CANCELED);
+	report(step, "unwound", step->unwound);
 }
 
 /* join LABEL */
@@ -1029,9 +1030,17 @@ static void run_step(struct step *step)
 	die("no step %s", step->name);
 }
 
+static void note_unwound(struct step **step)
+{
+	(*step)->unwound = true;
+}
+
+/* Cleanups as C++ has them (-fexceptions): only whoever can unwind all frames above gets here when it is cancelled. */
 static void *background_main(void *context)
 {
-	run_step(context);
+	__attribute__((cleanup(note_unwound))) struct step *step = context;
+
+	run_step(step);
 	return NULL;
 }
 

@@ -44,6 +44,7 @@ struct step {
 	char *words[MOST_WORDS];
 	bool background;
 	bool joined;
+	bool unwound;        /**< the thread's frames were left one by one, as C++ needs it */
 	pthread_t thread;
 	struct step *next;   /**< of those running in the background */
 };

@@ -124,6 +124,18 @@ static void call_poll_and_send(void)
 	drain(server, 1);
 }
 
+/** As a loop does that waits for room before each send. */
+static void call_loop(void)
+{
+	static int loop = -1;
+	struct epoll_event event = {.events = EPOLLOUT};
+	if (loop < 0)
+		check((loop = epoll_create1(0)) >= 0 && epoll_ctl(loop, EPOLL_CTL_ADD, client, &event) == 0, "epoll_ctl");
+	check(epoll_wait(loop, &event, 1, -1) == 1, "epoll_wait");
+	check(send(client, byte, 1, 0) == 1, "send");
+	drain(server, 1);
+}
+
 static int new_socket(int flags)
 {
 	const long fd = syscall(SYS_socket, AF_INET, SOCK_STREAM | flags, 0);
@@ -199,6 +211,7 @@ static const struct kind {
 	{"poll", call_poll, false},
 	{"epoll_wait", call_epoll_wait, false},
 	{"poll-and-send", call_poll_and_send, true},
+	{"loop", call_loop, true},
 	{"connect", call_connect, false},
 	{"connect-nonblocking", call_connect_nonblocking, false},
 	{"accept", call_accept, false},

@@ -28,6 +28,7 @@ SYSTEM_CALLS = (
     ('connect', 'a blocking connect', 6),
     ('connect-nonblocking', 'a non-blocking connect, until the first byte is sent', 6),
     ('accept', 'an accepted connection, until the first byte is sent', 0),
+    ('loop', "an event loop's epoll_wait and send that do not block", 0),
     ('poll-and-send', "a synchronous writer's poll and send that do not block", 1),
 )
 
