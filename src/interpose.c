@@ -8,7 +8,6 @@
 #undef _FORTIFY_SOURCE /* we define the plain and the checked functions by their own names */
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"

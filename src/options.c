@@ -109,12 +109,14 @@ void epoll_noticed(int operation, int fd, const struct epoll_event *event)
 	const bool awaits = events == EPOLLOUT;
 	if (active && (awaits || atomic_load(&watched)) && socket_cookie(fd, &cookie)) {
 		struct memory *m = memory_find(cookie);
+		if (!awaits)
+			memory_clear(m, MEMORY_AWAITED);
 		/* A unix socket tells too little. */
-		if (awaits && (m || socket_covered(fd)) && !(socket_unix_covered && socket_is_unix(fd)))
+		else if ((m || socket_covered(fd)) && !(socket_unix_covered && socket_is_unix(fd)))
 			memory_set(memory_of(cookie, fd), MEMORY_AWAITED);
-		else if (!awaits)
-			/* Who wants no room has no more to send, whatever was refused before. */
-			memory_clear(m, MEMORY_AWAITED | (events & EPOLLOUT || memory_has(m, MEMORY_CONNECTING) ? 0 : MEMORY_WATCHED));
+		/* Who wants no room has no more to send, whatever was refused before. */
+		if (!(events & EPOLLOUT) && !memory_has(m, MEMORY_CONNECTING))
+			memory_clear(m, MEMORY_WATCHED);
 	}
 	errno = before;
 }

@@ -59,6 +59,7 @@ static bool take_switch(bool *on, const char *value)
 
 /* In the order of their names. */
 enum { RULES, CONFIG, LOG, LOG_FORMAT, VERBOSE, DRY_RUN, SUMMARY, NAMES = OTHER_COUNT + LIMIT_COUNT };
+_Static_assert(SUMMARY + 1 == OTHER_COUNT, "one for each name");
 
 /* Any of them but rules. */
 static bool take_other(struct settings *settings, size_t other, const char *value)
@@ -183,10 +184,15 @@ static void tell_unknown(const char *name, settings_complain *complain, void *co
 
 void settings_complaint(struct text *line, enum settings_fault fault, const char *what, const char *why, bool ignored)
 {
-	const bool bad = fault == SETTINGS_BAD;
-
-	text_add_format(line, "%s%s%s%s", what, fault == SETTINGS_UNKNOWN ? " " : !bad ? "" : ignored ? " ignored: " : ": ",
-	                why ? why : "", ignored && !bad ? ": ignored" : "");
+	text_add(line, what);
+	if (fault == SETTINGS_BAD)
+		text_add(line, ignored ? " ignored: " : ": ");
+	if (fault == SETTINGS_UNKNOWN)
+		text_add(line, " ");
+	if (why)
+		text_add(line, why);
+	if (ignored && fault != SETTINGS_BAD)
+		text_add(line, ": ignored");
 }
 
 bool settings_set(struct settings *settings, const char *name, const char *shown, const char *value,
