@@ -44,7 +44,7 @@ ROW_TEST(dry_run, each_stall_is_told_of_once, ROWS_OF(callers))
 	expect_peer_read(peer_finish(peer, 5000), BYTES);
 	cr_assert(count_of(run->errors, " would have timed out after 0.") == 2 && count_of(run->errors, "\n") == 2, "%s",
 		  run->errors);
-	cr_assert(count_of(run->errors, "the peer is connected but does not read") == 2, "%s", run->errors);
+	cr_assert(count_of(run->errors, "the peer is connected but has not opened its window for 0.") == 2, "%s", run->errors);
 }
 
 /* A program's own timeout is its own. */

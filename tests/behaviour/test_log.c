@@ -104,10 +104,11 @@ ROW_TEST(log, lines_are_whole, 2)
 	cr_assert(count_of(said, "\n") == 64, "%d lines\n%s", count_of(said, "\n"), said);
 	for (char *line = strtok_r(said, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		const char *begins = *number ? "{\"time\":\"" : "sndtimeo: tester[";
-		const char *ends = *number ? "(its window is closed)\"}" : "(its window is closed)";
+		const char *ends = *number ? " has not opened its window\"}" : " has not opened its window for 1.0 s";
 
-		cr_assert(strncmp(line, begins, strlen(begins)) == 0 &&
-			  strcmp(line + strlen(line) - strlen(ends), ends) == 0, "%s", line);
+		/* The tenth depends on the machine. */
+		cr_assert(strncmp(line, begins, strlen(begins)) == 0 && line[strlen(line) - 1] == ends[strlen(ends) - 1] &&
+			  strstr(line, *number ? ends : " has not opened its window for 1."), "%s", line);
 	}
 }
 
@@ -261,7 +262,7 @@ Test(log, json_of_a_send, .timeout = 20)
 	cr_assert(after >= earliest_ms(SEND_MS) && asked == 20000000 && accepted > 0 && accepted < asked);
 	cr_assert(unacknowledged > 0 && unread == 0);
 	cr_assert_str_eq(reason, "window_closed");
-	cr_assert_str_eq(end, "the peer is connected but does not read (its window is closed)\"}");
+	cr_assert_str_eq(end, "the peer is connected but has not opened its window\"}");
 	cr_assert_eq(count_of(run->errors, "\n"), 1);
 }
 

@@ -67,7 +67,7 @@ Test(rules, one_that_matches_a_connect_that_does_not_wait, .timeout = 20)
 
 	expect_clean(run);
 	expect(run, "left.value", 0);
-	expect_within(run, "armed.value", 20, 40);
+	expect(run, "armed.value", 0);
 	expect(run, "up.errno", ETIMEDOUT);
 	expect_stalled_for(run, "up", SEND_MS);
 	peer_finish(peer, 0);
@@ -190,7 +190,7 @@ Test(rules, a_unix_socket, .timeout = 20)
 	expect(run, "late.errno", ETIMEDOUT);
 	expect(run, "recv.errno", ETIMEDOUT);
 	cr_assert(strstr(run->errors, NAMED("send to unix:@sndtimeo-PORT timed out after 0.6 s")), "%s", run->errors);
-	cr_assert(strstr(run->errors, "the peer is connected but does not read\n"), "%s", run->errors);
+	cr_assert(strstr(run->errors, "the peer is connected but has read nothing for "), "%s", run->errors);
 }
 
 Test(rules, an_accepted_unix_socket, .timeout = 20)
@@ -206,7 +206,7 @@ Test(rules, an_accepted_unix_socket, .timeout = 20)
 		expect(run, "up.errno", ETIMEDOUT);
 		/* Of two calls, the first of which ends with what was taken. */
 		expect_within(run, "up.ms", earliest_ms(SEND_MS), latest_ms(SEND_MS) + 1500);
-		cr_assert(strstr(run->errors, "not read\n") || strstr(run->errors, "does not read\n"), "%s", run->errors);
+		cr_assert(strstr(run->errors, "has read nothing for "), "%s", run->errors);
 	}
 }
 

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "src/libc.h"
-#include "src/rules.h"
+#include "src/base/libc.h"
+#include "src/limits/rules.h"
 
 #define RULES 10000u
 #define RUNS 30

@@ -278,8 +278,8 @@ def help_options():
 
 def settings():
     """Names of limits and of other settings, as the sources have them."""
-    limits = re.search(r'OTHER_NAMES "(.*)\\0off"', read('src/limits.c')).group(1).split('\\0')
-    others = re.search(r'OTHER_NAMES "(.*)\\0"', read('src/limits.h')).group(1).upper().split('\\0')
+    limits = re.search(r'OTHER_NAMES "(.*)\\0off"', read('src/limits/limits.c')).group(1).split('\\0')
+    others = re.search(r'OTHER_NAMES "(.*)\\0"', read('src/limits/limits.h')).group(1).upper().split('\\0')
     assert len(limits) >= 6 and len(others) >= 7, (limits, others)
     return limits, others
 
@@ -342,7 +342,7 @@ def check_names_in_rules():
 
 def check_json():
     """Every key and every event that is told is in the manual page's table, and the other way round."""
-    source = read('src/report.c') + read('src/digest.c') + read('src/line.c')
+    source = read('src/tell/report.c') + read('src/tell/digest.c') + read('src/tell/line.c')
     page = read('docs/libsndtimeo.7')
     page = page[page.index('.Ss JSON'):page.index('.Ss Reasons')]
     rows = [[cell.strip() for cell in re.split(r'\bTa\b', line[len('.It '):])] for line in page.splitlines()
@@ -359,7 +359,7 @@ def check_json():
 def check_reasons():
     page = read('docs/libsndtimeo.7')
     page = page[page.index('.Ss Reasons'):page.index('.Sh SUMMARY')]
-    codes = set(re.findall(r'^\t"(\w+)\\0"', read('src/reason.c'), re.M))
+    codes = set(re.findall(r'^\t"(\w+)\\0"', read('src/tell/reason.c'), re.M))
     listed = {word for line in re.findall(r'^\.It Cm (.*)$', page, re.M) for word in re.findall(r'\w+', line)}
     return compare(codes, listed)
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "holds.h"
-#include "src/launcher/reach.h"
+#include "src/command/reach.h"
 
 static void check_line(const char *line)
 {

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "holds.h"
-#include "src/nearest.h"
-#include "src/rules.h"
+#include "src/limits/nearest.h"
+#include "src/limits/rules.h"
 
 #define LINE_SIZE 400
 #define ORIGIN "SNDTIMEO_RULES"

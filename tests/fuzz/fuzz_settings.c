@@ -13,11 +13,11 @@
 #include <string.h>
 
 #include "holds.h"
-#include "src/quantity.h"
-#include "src/settings.h"
-#include "src/text.h"
+#include "src/limits/quantity.h"
+#include "src/limits/settings.h"
+#include "src/base/text.h"
 /* A program reads its rules once and keeps them; here their pages have to go again, and only this knows how many. */
-#include "src/rules.c"
+#include "src/limits/rules.c"
 
 #define PREFIX "SNDTIMEO_"
 #define MOST_VARIABLES 64

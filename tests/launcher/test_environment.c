@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "run.h"
-#include "src/quantity.h"
+#include "src/limits/quantity.h"
 
 #define MOST 4
 #define LOG "stderr, syslog, off, or a path that begins with /"

@@ -117,7 +117,7 @@ Test(shared_object, needs_no_symbol)
 	for (const ElfW(Sym) *symbol = symbols.first; symbol < symbols.end; symbol++)
 		/* Where the type is, is the same in both classes. */
 		cr_expect(symbol->st_shndx != SHN_UNDEF || ELF64_ST_BIND(symbol->st_info) == STB_WEAK,
-		          "src/optional.h lacks %s", symbols.names + symbol->st_name);
+		          "src/base/optional.h lacks %s", symbols.names + symbol->st_name);
 }
 
 Test(shared_object, program_without_libc_runs)

@@ -28,7 +28,7 @@
 #include "config.h"
 
 #include "run.h"
-#include "src/anchor.h"
+#include "src/base/anchor.h"
 #include "tests/peers/peer.h"
 
 #define NOBODY 65534
@@ -340,7 +340,7 @@ Test(status, of_a_process_that_pretends)
 
 		if (pid == 0) {
 			struct anchor anchor = {.magic = ANCHOR_MAGIC, .version = PACKAGE_VERSION, .settings = places[i % count],
-			                        .memory = places[i / count], .memories = SIZE_MAX, .rules = SIZE_MAX};
+			                        .memories = (void *)places[i / count], .rules = SIZE_MAX};
 
 			end_with(test);
 			pretend(&anchor);

@@ -2,7 +2,7 @@
 /** @file
  * @brief Finds libc's functions for the modules under test: without settings the library's own start does not need all.
  */
-#include "src/libc.h"
+#include "src/base/libc.h"
 
 __attribute__((constructor)) static void bind_all(void)
 {

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "src/destination.h"
+#include "src/limits/destination.h"
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 #define BEFORE_PATH offsetof(struct sockaddr_un, sun_path)

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "src/json.h"
+#include "src/base/json.h"
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 

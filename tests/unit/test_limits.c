@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/limits.h"
-#include "src/nearest.h"
-#include "src/quantity.h"
-#include "src/rules.h"
+#include "src/limits/limits.h"
+#include "src/limits/nearest.h"
+#include "src/limits/quantity.h"
+#include "src/limits/rules.h"
 
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 #define RATE_MOST (INT64_C(1) << 40)

@@ -1,136 +1,99 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
- * @brief memory_of() and its kin: what is remembered, and what has to go when there is no room.
+ * @brief What is remembered of a socket at a descriptor, and that it is of that socket alone.
  */
 #include <criterion/criterion.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "src/memory.h"
-#include "src/socket.h"
-#include "src/start.h"
+#include "src/connection/memory.h"
 
-/* Cookies no kernel gives away, so many that they meet. */
+/* Cookies no kernel gives away. */
 #define FIRST (UINT64_C(1) << 60)
-#define MANY 200000
+#define MANY 20000
 
-static void begin(void)
+Test(memory, is_of_one_socket_at_one_number)
 {
-	start(); /* the real functions */
-	memory_start();
-}
-
-TestSuite(memory, .init = begin);
-
-Test(memory, is_found_by_its_cookie_alone)
-{
-	struct memory *m = memory_of(FIRST, 7);
+	struct memory *m = memory_of(7, FIRST);
 
 	cr_assert_not_null(m);
-	cr_expect_eq(memory_find(FIRST), m);
-	cr_expect_eq(memory_of(FIRST, 8), m);
-	cr_expect_eq(m->fd, 8);
-	cr_expect_null(memory_find(FIRST + 1));
-	cr_expect_null(memory_find(0));
-	cr_expect_null(memory_of(0, 7));
+	cr_expect_eq(memory_find(7, FIRST), m);
+	cr_expect_eq(memory_of(7, FIRST), m);
+	cr_expect_null(memory_find(8, FIRST));
+	cr_expect_null(memory_find(7, FIRST + 1));
+	cr_expect_null(memory_find(7, 0));
+	cr_expect_null(memory_of(7, 0));
+	cr_expect_null(memory_of(-1, FIRST));
+	cr_expect_null(memory_of(DESCRIPTORS, FIRST));
 }
 
-/* What only has a clock gives way, and nobody is refused. */
-Test(memory, idle_ones_give_way)
+/* Who comes later finds nothing of who was there. */
+Test(memory, the_next_socket_takes_it_over)
 {
-	size_t left = 0;
+	struct memory *m = memory_of(7, FIRST);
 
-	for (uint64_t cookie = FIRST; cookie < FIRST + MANY; cookie++) {
-		struct memory *m = memory_of(cookie, 7);
-
-		cr_assert_not_null(m);
-		cr_assert_eq(m->clock, 0);
-		m->clock = cookie;
-	}
-	for (uint64_t cookie = FIRST; cookie < FIRST + MANY; cookie++)
-		left += memory_find(cookie) != NULL;
-	cr_expect_gt(left, 1000);
-	cr_expect_lt(left, MANY);
-	cr_expect_not_null(memory_find(FIRST + MANY - 1));
+	memory_set(m, MEMORY_WATCHED | MEMORY_ENDED);
+	m->since_ns = 1;
+	m->clock.moved = 1;
+	cr_expect_eq(memory_looked_after, 1);
+	cr_expect_eq(memory_of(7, FIRST + 1), m);
+	cr_expect_null(memory_find(7, FIRST));
+	cr_expect_not(memory_has(m, ~0u));
+	cr_expect_eq(m->since_ns, 0);
+	cr_expect_eq(m->clock.moved, 0);
+	cr_expect_eq(memory_looked_after, 0);
 }
 
-/* What has a flag stays while anything else can go, then goes if its socket has; counts and lists stay right. */
-Test(memory, sockets_that_are_gone_give_way_last)
+/* No number of sockets is too many, and none is walked past. */
+Test(memory, many_are_found_and_listed)
 {
-	const uint64_t flagged = 5000;
-	size_t listed = 0, position = 0, found = 0;
+	unsigned position = 0, listed = 0;
 
-	for (uint64_t cookie = FIRST; cookie < FIRST + flagged; cookie++)
-		memory_set(memory_of(cookie, -1), MEMORY_WATCHED | MEMORY_CONNECTING);
-	cr_expect_eq(watched, flagged);
-	cr_expect_eq(attention, flagged);
-	for (uint64_t cookie = FIRST + flagged; cookie < FIRST + MANY; cookie++)
-		cr_assert_not_null(memory_of(cookie, -1));
-	for (uint64_t cookie = FIRST; cookie < FIRST + flagged; cookie++)
-		found += memory_find(cookie) != NULL;
-	while (memory_next(&position, MEMORY_WATCHED))
-		listed++;
-	cr_expect_eq(listed, found);
-	cr_expect_eq(watched, found);
-	cr_expect_eq(attention, found);
-	/* Hardly any run of slots is full of them. */
-	cr_expect_gt(found, flagged * 9 / 10);
-	for (uint64_t cookie = FIRST + MANY; cookie < FIRST + 2 * MANY; cookie++) {
-		struct memory *m = memory_of(cookie, -1);
-
-		cr_assert_not_null(m);
-		memory_set(m, MEMORY_WATCHED);
-	}
-	cr_expect_leq(watched, 16384);
+	for (int fd = 0; fd < MANY; fd++)
+		memory_set(memory_of(fd * 50, FIRST + (uint64_t)fd), MEMORY_WATCHED);
+	cr_expect_eq(memory_looked_after, MANY);
+	for (struct memory *m; (m = memory_next(&position)); listed++)
+		cr_assert_eq(m->fd, (int)listed * 50);
+	cr_expect_eq(listed, MANY);
+	for (int fd = 0; fd < MANY; fd++)
+		memory_clear(memory_find(fd * 50, FIRST + (uint64_t)fd), MEMORY_WATCHED);
+	position = 0;
+	cr_expect_null(memory_next(&position));
+	cr_expect_eq(memory_looked_after, 0);
+	cr_expect_eq(memory_waits_matter, 0);
 }
 
-/* A socket that is still there keeps its place: who comes later goes without. */
-Test(memory, sockets_that_are_there_stay)
+Test(memory, a_flag_that_calls_have_to_know_marks_the_number)
 {
-	const int fd = socket(AF_INET, SOCK_STREAM, 0);
-	uint64_t own;
-	size_t refused = 0;
-
-	cr_assert(fd >= 0 && socket_cookie(fd, &own));
-	struct memory *m = memory_of(own, fd);
-
-	memory_set(m, MEMORY_ENDED);
-	for (uint64_t cookie = FIRST; cookie < FIRST + MANY; cookie++) {
-		struct memory *other = memory_of(cookie, -1);
-
-		refused += !other;
-		memory_set(other, MEMORY_WATCHED);
-	}
-	cr_expect_eq(memory_find(own), m);
-	cr_expect(memory_has(m, MEMORY_ENDED));
-	cr_expect_eq(refused, 0);
-	close(fd);
+	memory_set(memory_of(9, FIRST), MEMORY_CONNECTING);
+	cr_expect(descriptor_has(9, DESCRIPTOR_NOTICED));
+	cr_expect_not(descriptor_has(10, DESCRIPTOR_NOTICED));
 }
 
-Test(memory, hints_are_by_number)
+Test(memory, a_duplicate_has_it_too)
 {
-	memory_set(memory_of(FIRST, 9), MEMORY_TAKE_CARE);
-	cr_expect(memory_hinted(9));
-	cr_expect_not(memory_hinted(10));
-	memory_copy_hint(9, 10);
-	cr_expect(memory_hinted(10));
-	memory_unhint(10);
-	cr_expect_not(memory_hinted(10));
-	cr_expect(memory_hinted(1 << 20)); /* above the table each may be */
-	cr_expect_not(memory_hinted(-1));
-	memory_copy_hint(9, -1);
-	memory_unhint(-1);
+	struct memory *m = memory_of(9, FIRST);
+
+	memory_set(m, MEMORY_CONNECTING | MEMORY_WATCHED);
+	m->user_timeout_ms = 77;
+	m->since_ns = 5;
+	memory_copy(9, 12);
+	const struct memory *copy = memory_find(12, FIRST);
+
+	cr_assert_not_null(copy);
+	cr_expect(memory_has(copy, MEMORY_CONNECTING));
+	cr_expect_not(memory_has(copy, MEMORY_WATCHED));
+	cr_expect_eq(copy->user_timeout_ms, 77);
+	cr_expect_eq(copy->since_ns, 5);
 }
 
-/* Without memory nothing is found, and nothing breaks. */
-Test(no_memory, finds_nothing)
+/* What nobody else finds is not listed. */
+Test(memory, of_ones_own_is_of_nobody)
 {
-	size_t position = 0;
+	struct memory own = {.fd = -1};
+	unsigned position = 0;
 
-	cr_expect_null(memory_find(FIRST));
-	cr_expect_null(memory_of(FIRST, 3));
+	memory_set(&own, MEMORY_WATCHED);
+	cr_expect_eq(memory_looked_after, 0);
+	cr_expect_null(memory_next(&position));
 	memory_set(NULL, MEMORY_ENDED);
 	memory_clear(NULL, MEMORY_ENDED);
-	cr_expect_not(memory_hinted(3));
-	cr_expect_null(memory_next(&position, MEMORY_WATCHED));
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/nearest.h"
+#include "src/limits/nearest.h"
 
 #define NAMES 7
 static const char names[] = "connect\0send\0send_total\0min_rate\0unacked\0policy\0off";

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "src/launcher/preload.h"
+#include "src/command/preload.h"
 
 Test(preload, value)
 {

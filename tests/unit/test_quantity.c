@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/quantity.h"
+#include "src/limits/quantity.h"
 
 #define UNTOUCHED (-77)
 #define BAD UNTOUCHED

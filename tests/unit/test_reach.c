@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/launcher/reach.h"
+#include "src/command/reach.h"
 
 #define NOBODY 65534
 #define COMMAND(...) ((char *const[]){__VA_ARGS__, NULL})

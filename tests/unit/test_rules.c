@@ -16,8 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "src/quantity.h"
-#include "src/rules.h"
+#include "src/limits/quantity.h"
+#include "src/limits/rules.h"
 
 #define DESTINATION "a destination: an IPv4 address, an IPv6 address in brackets, *, unix:/path or unix:@name"
 #define BRACKETS "an IPv6 address in brackets, such as [2001:db8::]/32:443"

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/quantity.h"
-#include "src/settings.h"
+#include "src/limits/quantity.h"
+#include "src/limits/settings.h"
 
 #define LOG "stderr, syslog, off, or a path that begins with /"
 #define RATE_ALONE "it limits nothing without a send timeout (SNDTIMEO_SEND)"

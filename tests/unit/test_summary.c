@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "src/summary.h"
+#include "src/tell/summary.h"
 
 #define US INT64_C(1000)
 #define MS (1000 * US)

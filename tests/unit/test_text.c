@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/text.h"
+#include "src/base/text.h"
 
 /* A line of @p size bytes at most, with bytes behind it that must stay as they are. */
 struct guarded {

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The time.
+ */
+#include "base/clock.h"
+
+#include <stdatomic.h>
+
+#include "base/libc.h"
+
+/** Longer than machines run, and short enough for the stall clock to count (stall.c). */
+#define YEARS_NS (10 * 365 * 86400 * NS_PER_S)
+/** Where a clock that begins elsewhere is taken to begin: so far in the past that nothing is older. */
+#define DAY_NS (86400 * NS_PER_S)
+
+/** Taken off every reading. */
+static _Atomic int64_t base_ns;
+static bool by_system_call;
+
+static int64_t read_ns(void)
+{
+	struct timespec now = {0};
+	if (by_system_call)
+		libc.syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	else
+		libc.clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec > INT32_MAX * INT64_C(2) || now.tv_sec < -INT32_MAX)
+		now.tv_sec = INT32_MAX;
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+int64_t clock_now_ns(void)
+{
+	const int64_t read = read_ns();
+	int64_t now_ns = read - atomic_load_explicit(&base_ns, memory_order_relaxed);
+	if (now_ns < 0 || now_ns > YEARS_NS) {
+		now_ns = DAY_NS;
+		atomic_store_explicit(&base_ns, read - DAY_NS, memory_order_relaxed);
+	}
+	return now_ns;
+}
+
+void clock_by_system_call(bool by)
+{
+	by_system_call = by;
+}

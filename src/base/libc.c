@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Finds the real functions: what dlsym(3) would, at a tenth of its instructions, which every program pays for.
+ *
+ * One walk through the libraries behind us finds them by the hash tables that the loader itself uses (DT_GNU_HASH).
+ * Where one of those has none, or a function is one that a resolver chooses, dlsym() is asked.
+ */
+#undef _FORTIFY_SOURCE /* the plain and the checked functions by their own names */
+#include "base/libc.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stdint.h>
+#include <string.h>
+
+struct libc libc;
+
+/** One behind the other: an array of pointers would be relocated. */
+static const char names[] =
+#define LIBC_NAME(name) #name "\0"
+	LIBC_FUNCTIONS(LIBC_NAME);
+#undef LIBC_NAME
+
+enum {
+#define LIBC_NUMBER(name) NUMBER_OF_##name,
+	LIBC_FUNCTIONS(LIBC_NUMBER)
+#undef LIBC_NUMBER
+	FUNCTIONS
+};
+
+/** A symbol with this bit in its version is not the default one (the bit is in no header). */
+#define VERSION_HIDDEN 0x8000
+
+#define JOIN(a, b) a##b
+#define NUMBER_OF(name) JOIN(NUMBER_OF_, name)
+#define REST NUMBER_OF(LIBC_FIRST_UNREPLACED)
+
+/** A walk through the libraries in their search order, for the functions from a first to a last. */
+struct walk {
+	size_t first, end;
+	bool behind_us;              /**< we are past our own library */
+	bool strange;                /**< something was not as expected: dlsym() has the last word */
+	uint32_t hashes[FUNCTIONS];
+	uint16_t names_at[FUNCTIONS];
+};
+
+/** A library's own description of what it exports. */
+struct exports {
+	uintptr_t base;
+	const ElfW(Sym) *symbols;
+	const char *strings;
+	const ElfW(Half) *versions;  /**< NULL: it has none */
+	const uint32_t *hash;
+};
+
+static void **pointer_of(size_t function)
+{
+	return (void **)&libc + function;
+}
+
+/** Set out: which names to find, and their hashes. */
+static void begin(struct walk *w, size_t first, size_t end)
+{
+	const char *at = names;
+	*w = (struct walk){.first = first, .end = end};
+	for (size_t i = 0; i < end; i++) {
+		uint32_t hash = 5381;
+		w->names_at[i] = (uint16_t)(at - names);
+		for (; *at; at++)
+			hash = hash * 33 + (unsigned char)*at;
+		at++;
+		w->hashes[i] = hash;
+	}
+}
+
+/** glibc has made addresses of these offsets, musl has not. */
+static const void *at(uintptr_t base, ElfW(Addr) address)
+{
+	return (const void *)(address < base ? base + address : address);
+}
+
+static bool read_exports(const struct dl_phdr_info *library, struct exports *e)
+{
+	const ElfW(Dyn) *dynamic = NULL;
+	*e = (struct exports){.base = library->dlpi_addr};
+	for (size_t i = 0; i < library->dlpi_phnum; i++)
+		if (library->dlpi_phdr[i].p_type == PT_DYNAMIC)
+			dynamic = (const ElfW(Dyn) *)(library->dlpi_addr + library->dlpi_phdr[i].p_vaddr);
+	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
+		const void *where = at(e->base, dynamic->d_un.d_ptr);
+		switch (dynamic->d_tag) {
+		case DT_SYMTAB: e->symbols = where; break;
+		case DT_STRTAB: e->strings = where; break;
+		case DT_VERSYM: e->versions = where; break;
+		case DT_GNU_HASH: e->hash = where; break;
+		default: break;
+		}
+	}
+	return e->symbols && e->strings && e->hash;
+}
+
+/** The default version of the function @p name as @p e exports it, or NULL. */
+static const ElfW(Sym) *find(const struct exports *e, const char *name, uint32_t hash)
+{
+	/* Four numbers, a Bloom filter of words as wide as addresses, the first symbol of each bucket, and, from the first
+	 * symbol on that is in the table, a hash each, whose last bit ends a bucket. */
+	const uint32_t buckets = e->hash[0], first = e->hash[1], words = e->hash[2], shift = e->hash[3];
+	const ElfW(Addr) *filter = (const ElfW(Addr) *)(e->hash + 4);
+	const uint32_t *bucket = (const uint32_t *)(filter + words), *chain = bucket + buckets;
+	const unsigned bits = 8 * sizeof *filter;
+	const ElfW(Addr) word = filter[hash / bits % words];
+	if (!(word >> hash % bits & word >> (hash >> shift) % bits & 1))
+		return NULL;
+	uint32_t i = bucket[hash % buckets];
+	if (i < first)
+		return NULL;
+	do {
+		const ElfW(Sym) *symbol = &e->symbols[i];
+		if ((chain[i - first] ^ hash) >> 1 == 0 && symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
+		    !(e->versions && (e->versions[i] & VERSION_HIDDEN)) && strcmp(e->strings + symbol->st_name, name) == 0)
+			return symbol;
+	} while (!(chain[i++ - first] & 1));
+	return NULL;
+}
+
+static bool holds(const struct dl_phdr_info *library, const void *address)
+{
+	for (size_t i = 0; i < library->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &library->dlpi_phdr[i];
+		if (p->p_type == PT_LOAD && (uintptr_t)address - (library->dlpi_addr + p->p_vaddr) < p->p_memsz)
+			return true;
+	}
+	return false;
+}
+
+/** One library (dl_iterate_phdr(3)); they come in the order they are searched in. */
+static int look_through(struct dl_phdr_info *library, size_t size, void *context)
+{
+	struct walk *w = context;
+	struct exports e;
+	(void)size;
+	if (!w->behind_us) {
+		w->behind_us = holds(library, &libc);
+		return 0;
+	}
+	if (!read_exports(library, &e)) {
+		w->strange = true;
+		return 1;
+	}
+	for (size_t i = w->first; i < w->end; i++) {
+		const ElfW(Sym) *symbol = *pointer_of(i) ? NULL : find(&e, names + w->names_at[i], w->hashes[i]);
+		if (!symbol)
+			continue;
+		if (ELF32_ST_TYPE(symbol->st_info) != STT_FUNC) {
+			w->strange = true;
+			return 1;
+		}
+		*pointer_of(i) = (void *)(e.base + symbol->st_value);
+	}
+	return 0;
+}
+
+static void look_up(struct walk *w, size_t first, size_t end)
+{
+	begin(w, first, end);
+	dl_iterate_phdr(look_through, w);
+	/* dlsym() is in a library of its own before glibc 2.34, which a program need not have (optional.h). */
+	void *(*volatile find_elsewhere)(void *, const char *) = dlsym;
+	for (size_t i = first; find_elsewhere && w->strange && i < end; i++)
+		if (!*pointer_of(i))
+			*pointer_of(i) = find_elsewhere(RTLD_NEXT, names + w->names_at[i]);
+}
+
+void bind_libc(void)
+{
+	struct walk w;
+	look_up(&w, 0, REST);
+}
+
+/** Whether a libc may be without a function: newer than what we ask for, or in glibc alone. */
+static bool may_be_missing(size_t function)
+{
+	static const uint8_t optional[] = {
+		NUMBER_OF(__read_chk), NUMBER_OF(__recv_chk), NUMBER_OF(__recvfrom_chk), NUMBER_OF(__poll_chk),
+		NUMBER_OF(__ppoll_chk), NUMBER_OF(epoll_pwait2), NUMBER_OF(fcntl64), NUMBER_OF(sendfile64),
+		NUMBER_OF(close_range), NUMBER_OF(closefrom), NUMBER_OF(__vdprintf_chk), NUMBER_OF(_Fork),
+		NUMBER_OF(execvpe), NUMBER_OF(freopen64), NUMBER_OF(quick_exit), NUMBER_OF(fexecve),
+	};
+	for (size_t i = 0; i < sizeof optional; i++)
+		if (optional[i] == function)
+			return true;
+	return false;
+}
+
+const char *bind_libc_rest(void)
+{
+	struct walk w;
+	look_up(&w, REST, FUNCTIONS);
+	for (size_t i = 0; i < FUNCTIONS; i++)
+		if (!*pointer_of(i) && !may_be_missing(i))
+			return names + w.names_at[i];
+	return NULL;
+}
+
+int libc_thread(void)
+{
+	return (int)libc.syscall(SYS_gettid);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The real functions behind the ones we replace, and what else the library takes from libc.
+ */
+#ifndef SNDTIMEO_LIBC_H
+#define SNDTIMEO_LIBC_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The fortified forms, which no header declares: the last argument but flags is the size of the buffer (or of the
+ * array, in bytes) as the compiler knew it. They end a program whose buffer is too small, as it asked for. */
+extern ssize_t __read_chk(int, void *, size_t, size_t);
+extern ssize_t __recv_chk(int, void *, size_t, size_t, int);
+extern ssize_t __recvfrom_chk(int, void *, size_t, size_t, int, struct sockaddr *, socklen_t *);
+extern int __poll_chk(struct pollfd *, nfds_t, int, size_t);
+extern int __ppoll_chk(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *, size_t);
+extern int __dprintf_chk(int, int, const char *, ...);
+extern int __vdprintf_chk(int, int, const char *, va_list);
+
+/* Since glibc 2.34; older headers do not declare them. */
+extern int close_range(unsigned, unsigned, int);
+extern void closefrom(int);
+extern pid_t _Fork(void);
+/* Since glibc 2.36. */
+extern int pidfd_getfd(int, int, unsigned);
+/* Since glibc 2.35. */
+extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *, const sigset_t *);
+
+/**
+ * Every function we replace, as the next library behind us in the search order defines it (dlsym(3), RTLD_NEXT), and
+ * some that we only use, found in the same way because that is cheaper than a relocation.
+ * NULL: that libc has no such function, and so nobody calls ours; what we use ourselves is asked for before.
+ */
+#define LIBC_FUNCTIONS(F)                                                                                          \
+	F(write) F(send) F(sendto) F(sendmsg) F(writev) F(sendmmsg) F(sendfile) F(sendfile64) F(splice)            \
+	F(read) F(recv) F(recvfrom) F(recvmsg) F(recvmmsg) F(readv) F(__read_chk) F(__recv_chk) F(__recvfrom_chk)  \
+	F(poll) F(ppoll) F(__poll_chk) F(__ppoll_chk) F(select) F(pselect)                                         \
+	F(epoll_wait) F(epoll_pwait) F(epoll_pwait2) F(epoll_ctl)                                                  \
+	F(socket) F(socketpair) F(connect) F(listen) F(accept) F(accept4) F(getpeername) F(getsockopt) F(setsockopt)             \
+	F(fcntl) F(fcntl64) F(ioctl) F(dup) F(dup2) F(dup3) F(close) F(close_range) F(closefrom)                   \
+	F(fdopen) F(fclose) F(freopen) F(freopen64) F(fileno) F(vdprintf) F(__vdprintf_chk) F(fork) F(_Fork) F(prctl) F(syscall)                               \
+	F(_exit) F(_Exit) F(quick_exit) F(execve) F(execv) F(execvp) F(execvpe) F(fexecve)                         \
+	F(getauxval)                                                                                               \
+	/* Not replaced, and found by bind_libc_rest(). */                                                         \
+	F(clock_gettime) F(getpid) F(getrlimit) F(getsockname) F(inet_ntop) F(inet_pton) F(madvise) F(mmap)        \
+	F(munmap) F(open) F(pread) F(pthread_setcancelstate) F(pthread_sigmask) F(sched_yield) F(shutdown)         \
+	F(sigaction) F(sigaddset) F(sigaltstack) F(sigemptyset) F(sigfillset) F(sigismember) F(sigpending) F(sigtimedwait)
+
+/** The first that is not replaced. */
+#define LIBC_FIRST_UNREPLACED clock_gettime
+
+struct libc {
+#define LIBC_POINTER(name) __typeof__(name) *name;
+	LIBC_FUNCTIONS(LIBC_POINTER)
+#undef LIBC_POINTER
+};
+
+/** What we replace is good once bind_libc() has run (start.h); all of it is where there are settings. */
+extern struct libc libc __attribute__((visibility("hidden")));
+
+/** Look the real functions up. Idempotent and safe to run in several threads at once: all of them find the same. */
+void bind_libc(void);
+/** The same for what only a library with something to do needs.
+ * @return NULL; or the name of a function that the library cannot do without and this libc has not */
+const char *bind_libc_rest(void);
+
+/** What is known of an open file; as statx(2), which is a function of newer libcs only (fstat() is one since glibc 2.33). */
+static inline int libc_status(int fd, unsigned what, struct statx *status)
+{
+	return (int)libc.syscall(SYS_statx, fd, "", AT_EMPTY_PATH, what, status);
+}
+
+/** The kernel's number of this thread (gettid(2), which is no function of glibc before 2.30). Async-signal-safe. */
+int libc_thread(void);
+
+#endif

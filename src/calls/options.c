@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief What the program does to a socket apart from sending.
+ */
+#include "calls/options.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "base/clock.h"
+#include "base/process.h"
+#include "calls/writer.h"
+#include "connection/connection.h"
+#include "connection/deadline.h"
+#include "connection/place.h"
+#include "connection/socket.h"
+#include "connection/watch.h"
+#include "limits/configured.h"
+#include "tell/report.h"
+
+/* ---- options --------------------------------------------------------------------------------------------------------- */
+
+/** SO_ERROR was asked for, which tells the program how its connect, or its connection, fared. */
+static void see_error(int fd, int *error)
+{
+	if (deadline_gave_up(fd))
+		*error = ETIMEDOUT;
+	else if (*error == 0)
+		deadline_learn(fd);
+	else if (memory_has(memory_unverified(fd), MEMORY_CONNECTING))
+		deadline_failed(fd, *error);
+	else if (*error == ETIMEDOUT)
+		connection_unacked_passed(fd);
+	else if ((*error == ECONNRESET || *error == EPIPE) && socket_ended(fd))
+		*error = ETIMEDOUT;
+}
+
+/** Ours for stdio. */
+static void see_send_timeout(int fd, struct timeval *value)
+{
+	if ((value->tv_sec || value->tv_usec) && !socket_own_send_timeout_us(fd, NULL))
+		*value = (struct timeval){0};
+}
+
+static void see_user_timeout(int fd, int *ms)
+{
+	struct connection c;
+	if (!*ms)
+		return;
+	connection_open(&c, fd, descriptor_word(fd), 0);
+	if (memory_has(c.memory, MEMORY_CONNECTING))
+		*ms = atomic_load(&c.memory->user_timeout_ms);
+	else if ((memory_has(c.memory, MEMORY_NUDGED) && *ms == atomic_load(&c.memory->user_timeout_ms)) ||
+	         (memory_has(c.memory, MEMORY_UNACKED) && *ms == c.limits->unacked_ms))
+		*ms = 0;
+}
+
+void getsockopt_noticed(int fd, int level, int option, void *value, socklen_t *length)
+{
+	const int before = errno;
+	if (level == SOL_SOCKET && option == SO_ERROR && *length == sizeof(int))
+		see_error(fd, value);
+	else if (level == SOL_SOCKET && option == SO_SNDTIMEO && *length == sizeof(struct timeval))
+		see_send_timeout(fd, value);
+	else if (level == IPPROTO_TCP && option == TCP_USER_TIMEOUT && *length == sizeof(int))
+		see_user_timeout(fd, value);
+	errno = before;
+}
+
+/** The program has set its TCP_USER_TIMEOUT. */
+static void user_timeout_noticed(int fd)
+{
+	struct connection c;
+	struct look look;
+	int ms;
+	connection_open(&c, fd, descriptor_word(fd), 0);
+	if (!socket_user_timeout(fd, &ms))
+		return;
+	const int32_t limit_ms = c.limits->connect_ms;
+	if (memory_has(c.memory, MEMORY_CONNECTING)) {
+		atomic_store(&c.memory->user_timeout_ms, ms);
+		if (limit_ms && (ms == 0 || ms > limit_ms))
+			socket_set_user_timeout(fd, limit_ms);
+		return;
+	}
+	memory_clear(c.memory, MEMORY_NUDGED | MEMORY_UNACKED);
+	/* "None" is not a limit. */
+	if (ms == 0 && c.limits->unacked_ms && socket_look(fd, c.word, &look) && !look.connecting && !look.closed &&
+	    socket_set_user_timeout(fd, c.limits->unacked_ms))
+		memory_set(memory_of(fd, c.cookie), MEMORY_UNACKED);
+}
+
+void setsockopt_noticed(int fd, int level, int option, const void *value, socklen_t length)
+{
+	const int before = errno;
+	if (level == IPPROTO_TCP && option == TCP_USER_TIMEOUT)
+		user_timeout_noticed(fd);
+	else if (level == IPPROTO_TCP && option == TCP_FASTOPEN_CONNECT && length >= sizeof(int)) {
+		if (*(const int *)value)
+			descriptor_set(fd, DESCRIPTOR_FASTOPEN);
+		else
+			descriptor_clear(fd, DESCRIPTOR_FASTOPEN);
+	}
+	errno = before;
+}
+
+void epoll_noticed(int operation, int fd, const struct epoll_event *event)
+{
+	const int before = errno;
+	struct connection c;
+	const uint32_t word = descriptor_word(fd);
+	const uint32_t events = operation == EPOLL_CTL_DEL ? 0 : event->events & (EPOLLOUT | EPOLLET);
+	/* Edge-triggered loops have to be refused before they wait, or nobody would wake them. */
+	const bool awaits = events == EPOLLOUT && !(word & DESCRIPTOR_UNIX);
+	const struct memory *m = memory_unverified(fd);
+	if (awaits ? !memory_has(m, MEMORY_AWAITED) : memory_has(m, MEMORY_AWAITED | MEMORY_WATCHED)) {
+		connection_open(&c, fd, word, 0);
+		watch_awaited(&c, awaits);
+		/* Who wants no room has no more to send, whatever was refused before. */
+		if (!(events & EPOLLOUT) && !memory_has(c.memory, MEMORY_CONNECTING))
+			memory_clear(c.memory, MEMORY_WATCHED);
+	}
+	errno = before;
+}
+
+void blocking_noticed(int fd, bool nonblocking)
+{
+	if (nonblocking)
+		descriptor_set(fd, DESCRIPTOR_NONBLOCKING);
+	else
+		descriptor_clear(fd, DESCRIPTOR_NONBLOCKING);
+	if (atomic_load_explicit(&writer_any, memory_order_relaxed) && fd == writer_fd)
+		writer_end();
+}
+
+/* ---- how the program came by it -------------------------------------------------------------------------------------- */
+
+void socket_noticed(int fd, int domain, int type, int protocol)
+{
+	const unsigned flags = socket_flags(socket_kind_of(domain, type, protocol));
+	descriptor_made(fd, (flags && (type & SOCK_NONBLOCK) ? flags | DESCRIPTOR_NONBLOCKING : flags) | DESCRIPTOR_SEEN);
+}
+
+/** TCP_USER_TIMEOUT for SNDTIMEO_UNACKED, unless the program has one: on a listening socket, because accept(2) copies it, or
+ * on an established one. */
+static void arm_unacked(struct connection *c)
+{
+	int ms;
+	if (c->limits->unacked_ms && socket_user_timeout(c->fd, &ms) && !ms &&
+	    socket_set_user_timeout(c->fd, c->limits->unacked_ms))
+		memory_set(memory_of(c->fd, c->cookie), MEMORY_UNACKED);
+}
+
+void listen_noticed(int fd)
+{
+	const int before = errno;
+	struct connection c;
+	place_listens(fd);
+	connection_open(&c, fd, descriptor_word(fd), 0);
+	arm_unacked(&c);
+	errno = before;
+}
+
+/** What a socket of another life, or of a listening one, has is SNDTIMEO_UNACKED's: so remember it. */
+static void adopt_unacked(int fd)
+{
+	struct connection c;
+	int ms;
+	connection_open(&c, fd, descriptor_word(fd), 0);
+	if (c.limits->unacked_ms && socket_user_timeout(fd, &ms) && ms == c.limits->unacked_ms)
+		memory_set(memory_of(fd, c.cookie), MEMORY_UNACKED);
+}
+
+static void tell_armed(int fd, const struct limits *limits)
+{
+	const struct place place = place_of(fd);
+	const struct destination peer = socket_peer(fd);
+	report_armed(&peer, place.side, limits, limits_rule(fd));
+}
+
+void accept_noticed(int listener, int fd, int flags)
+{
+	const int before = errno;
+	const unsigned of_listener = descriptor_word(listener) & (DESCRIPTOR_COVERED | DESCRIPTOR_MPTCP | DESCRIPTOR_UNIX);
+	descriptor_made(fd, (of_listener && (flags & SOCK_NONBLOCK) ? of_listener | DESCRIPTOR_NONBLOCKING : of_listener) |
+	                            DESCRIPTOR_SEEN);
+	if (of_listener && (settings.verbose || summary_on)) {
+		const struct place place = place_of(fd);
+		summary_connected(&place.destination, place.side, -1);
+		if (settings.verbose)
+			tell_armed(fd, limits_of(fd, NULL));
+	}
+	/* It came along with the listening socket. */
+	if (of_listener && memory_has(memory_unverified(listener), MEMORY_UNACKED))
+		adopt_unacked(fd);
+	errno = before;
+}
+
+void meet(int fd)
+{
+	if (active && descriptor_in_table(fd) && !(descriptor_word(fd) & (DESCRIPTOR_FLAGS | DESCRIPTOR_SEEN)))
+		adopt(fd);
+}
+
+void stdio_noticed(int fd)
+{
+	if (!active || !descriptor_has(fd, DESCRIPTOR_COVERED) || descriptor_has(fd, DESCRIPTOR_UNIX))
+		return;
+	const int before = errno;
+	const struct limits *limits = limits_of(fd, NULL);
+	const int32_t send_ms = limits->send_ms, total_ms = limits->send_total_ms;
+	deadline_learn(fd);
+	socket_arm_stdio(fd, !send_ms || (total_ms && total_ms < send_ms) ? total_ms : send_ms);
+	errno = before;
+}
+
+/** Whether @p fd listens, or is a connection that looks as if it was accepted: a service's port is a low one, and whoever
+ * connects gets a high one (ip(7), ip_local_port_range). */
+static bool was_accepted(int fd, const struct destination *peer)
+{
+	int listens = 0;
+	socklen_t size = sizeof listens;
+	if (libc.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
+		return true;
+	return peer->kind != DESTINATION_UNKNOWN && socket_local(fd).port < peer->port;
+}
+
+void adopt(int fd)
+{
+	const int before = errno;
+	struct connection c;
+	struct look look;
+	const unsigned flags = socket_flags(socket_kind(fd));
+	descriptor_made(fd, (flags && socket_nonblocking(fd) ? flags | DESCRIPTOR_NONBLOCKING : flags) | DESCRIPTOR_SEEN);
+	if (flags) {
+		const struct destination peer = socket_peer(fd);
+		if (was_accepted(fd, &peer))
+			place_listens(fd);
+		connection_open(&c, fd, descriptor_word(fd), 0);
+		if (c.limits->unacked_ms && socket_look(fd, c.word, &look) && !look.connecting && !look.closed)
+			arm_unacked(&c);
+		adopt_unacked(fd);
+		/* inetd's heirs print to their peer. */
+		if (fd <= STDERR_FILENO)
+			stdio_noticed(fd);
+		if (settings.verbose && peer.kind != DESTINATION_UNKNOWN)
+			tell_armed(fd, c.limits);
+	}
+	errno = before;
+}
+
+void duplicate_noticed(int from, int to)
+{
+	descriptor_copied(from, to);
+	if (!active || descriptor_plain(to))
+		return;
+	const int before = errno;
+	memory_copy(from, to);
+	/* A child that becomes another program gets its peer there, and that program may be one without us. */
+	if (to >= STDIN_FILENO && to <= STDERR_FILENO)
+		stdio_noticed(to);
+	errno = before;
+}
+
+/* ---- its end --------------------------------------------------------------------------------------------------------- */
+
+int close_limited(int fd)
+{
+	const uint32_t word = descriptor_word(fd);
+	if (active && (word & DESCRIPTOR_OURS)) {
+		errno = EBADF;
+		return -1;
+	}
+	if (active && (word & DESCRIPTOR_HELD) && !process_is_vforked())
+		duplicate_orphans(fd);
+	/* A deadline that passed, and nobody asked for. */
+	if (active && (word & DESCRIPTOR_NOTICED))
+		deadline_learn(fd);
+	/* Before, so that nobody takes what it is next for what it was; and after, for who came in between. */
+	descriptor_leaving(fd);
+	const int result = libc.close(fd);
+	descriptor_leaving(fd);
+	return result;
+}
+
+int close_range_limited(unsigned first, unsigned last, int flags)
+{
+	int result = 0;
+	if (first <= last)
+		descriptor_leaving_range(first, last);
+	for (int ours; active && first <= last && (ours = duplicate_next(first)) >= 0 && (unsigned)ours <= last;) {
+		if ((unsigned)ours > first)
+			result = libc.close_range(first, (unsigned)ours - 1, flags);
+		if (result < 0)
+			return result;
+		first = (unsigned)ours + 1;
+		/* The table is this thread's own now. */
+		flags &= ~CLOSE_RANGE_UNSHARE;
+		if (first > last)
+			return 0;
+	}
+	result = libc.close_range(first, last, flags);
+	if (first <= last)
+		descriptor_leaving_range(first, last);
+	return result;
+}

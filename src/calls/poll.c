@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief poll(2) and its kin.
+ */
+#include <errno.h>
+
+#include "calls/sliced.h"
+#include "calls/wait.h"
+#include "limits/configured.h"
+
+#define WRITING (POLLOUT | POLLWRNORM | POLLWRBAND)
+
+/** Whether any of ours is waited for until it can be written to. */
+static bool waits_for_writing(const struct pollfd *fds, nfds_t count)
+{
+	for (nfds_t i = 0; i < count; i++)
+		if ((fds[i].events & WRITING) && fds[i].fd >= 0 && !descriptor_plain(fds[i].fd))
+			return true;
+	return false;
+}
+
+bool poll_is_plain(const struct pollfd *fds, nfds_t count, bool long_one)
+{
+	if (!active || !atomic_load_explicit(&descriptor_any, memory_order_relaxed))
+		return true;
+	/* More than there can be descriptors is for the kernel to refuse, as is an array that it cannot read. */
+	if (count > SIZE_MAX / sizeof *fds || count > INT32_MAX || !wait_can_read(fds, count * sizeof *fds)) {
+		writer_end();
+		return true;
+	}
+	if (wait_matters(long_one) || waits_for_writing(fds, count))
+		return false;
+	writer_end();
+	return true;
+}
+
+/** What the kernel refuses with EINVAL is for the kernel to refuse. */
+static bool valid(const struct timespec *timeout)
+{
+	return !timeout || (timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < NS_PER_S);
+}
+
+static int64_t nanoseconds(const struct timespec *timeout)
+{
+	const int64_t seconds = timeout ? timeout->tv_sec : INT64_MAX;
+	return seconds >= INT64_MAX / NS_PER_S - 1 ? NEVER_NS : seconds * NS_PER_S + timeout->tv_nsec;
+}
+
+int poll_limited(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+	struct wait w = {.fds = fds, .count = count, .mask = mask};
+	if (!valid(timeout))
+		return libc.ppoll(fds, count, timeout, mask);
+	/* The kernel's own argument for it may be NULL with none; ours tells poll from select by it. */
+	struct pollfd none;
+	if (!fds)
+		w.fds = &none;
+	w.alone = count == 1 && (fds->events & (POLLOUT | POLLWRNORM)) &&
+	          !(fds->events & ~(POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR | POLLHUP));
+	return wait_limited(&w, nanoseconds(timeout));
+}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Everything that sends from memory: tried without waiting, and carried through if that was not all.
+ */
+#include "calls/send.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "calls/carry.h"
+#include "calls/connect.h"
+#include "calls/writer.h"
+#include "connection/connection.h"
+#include "connection/deadline.h"
+#include "connection/place.h"
+#include "connection/socket.h"
+#include "connection/watch.h"
+#include "limits/configured.h"
+
+/** Parts of a scattered send handed over at once when it is resumed: the program's own list is not ours to change, and
+ * a copy has to fit the stack of a signal handler. */
+#define PARTS_AT_ONCE 16
+
+/** The kernel takes no more than this in one call, whatever it is asked (read(2), NOTES). */
+#define CALL_MOST ((size_t)0x7ffff000)
+
+/** A Fast Open send waits for its connection, and is not to wait for room as well: so much fits every buffer. */
+#define FASTOPEN_MOST 1024
+
+/** As many parts as writev(2) takes (IOV_MAX of the kernel). */
+#define PARTS_MOST 1024
+
+size_t length_of(const struct iovec *parts, size_t count)
+{
+	size_t length = 0;
+	for (size_t i = 0; i < count; i++)
+		length += parts[i].iov_len;
+	return length;
+}
+
+ssize_t send_as_made(const struct outgoing *o)
+{
+	switch (o->how) {
+	case WITH_WRITE: return libc.write(o->fd, o->data, o->length);
+	case WITH_SEND: return libc.send(o->fd, o->data, o->length, o->flags);
+	case WITH_SENDTO: return libc.sendto(o->fd, o->data, o->length, o->flags, o->to, o->to_length);
+	case WITH_WRITEV: return libc.writev(o->fd, o->parts, o->count);
+	case WITH_SENDMSG: return libc.sendmsg(o->fd, o->message, o->flags);
+	case WITH_SENDFILE: return libc.sendfile(o->fd, o->from, o->offset, o->length);
+	case WITH_SENDFILE64: return libc.sendfile64(o->fd, o->from, o->offset, o->length);
+	case WITH_SPLICE: break;
+	}
+	return libc.splice(o->from, o->offset, o->fd, o->to_offset, o->length, (unsigned)o->flags);
+}
+
+/** The call, with other flags. It is made as send(2) or sendmsg(2), which are the same to a TCP socket. */
+static ssize_t call_with(const struct outgoing *o, int flags)
+{
+	switch (o->how) {
+	case WITH_SENDTO: return libc.sendto(o->fd, o->data, o->length, flags, o->to, o->to_length);
+	case WITH_WRITEV: {
+		const struct msghdr message = {.msg_iov = (struct iovec *)o->parts, .msg_iovlen = (size_t)o->count};
+		return libc.sendmsg(o->fd, &message, flags);
+	}
+	case WITH_SENDMSG: return libc.sendmsg(o->fd, o->message, flags);
+	default: return libc.send(o->fd, o->data, o->length, flags);
+	}
+}
+
+/** Send at most @p most bytes, after the first @p skip, to @p at, and to @p to where that is given. */
+static ssize_t send_some(const struct outgoing *o, int at, size_t skip, size_t most, int flags)
+{
+	const bool message = o->how == WITH_SENDMSG, connects = flags & MSG_FASTOPEN;
+	if (!message && o->how != WITH_WRITEV) {
+		const size_t rest = o->length - skip;
+		return libc.sendto(at, (const char *)o->data + skip, rest < most ? rest : most, flags,
+		                   connects ? o->to : NULL, connects ? o->to_length : 0);
+	}
+	const struct iovec *from = message ? o->message->msg_iov : o->parts;
+	const size_t count = message ? o->message->msg_iovlen : (size_t)o->count;
+	struct iovec parts[PARTS_AT_ONCE];
+	struct msghdr rest = {.msg_iov = parts};
+	if (message && connects) {
+		rest.msg_name = o->message->msg_name;
+		rest.msg_namelen = o->message->msg_namelen;
+	}
+	for (size_t i = 0; i < count && most && rest.msg_iovlen < PARTS_AT_ONCE; i++) {
+		if (skip >= from[i].iov_len) {
+			skip -= from[i].iov_len;
+			continue;
+		}
+		const size_t left = from[i].iov_len - skip, length = left < most ? left : most;
+		parts[rest.msg_iovlen++] = (struct iovec){(char *)from[i].iov_base + skip, length};
+		most -= length;
+		skip = 0;
+	}
+	return libc.sendmsg(at, &rest, flags);
+}
+
+/** Send what is left, without waiting. */
+static ssize_t push(const struct outgoing *o, int at, size_t accepted)
+{
+	return send_some(o, at, accepted, CALL_MOST, (o->flags & ~MSG_FASTOPEN) | TRY_FLAGS);
+}
+
+/** The same for a call that only goes as it is. */
+static ssize_t push_as_is(const struct outgoing *o, int at, size_t accepted)
+{
+	struct outgoing again = *o;
+	(void)accepted;
+	again.fd = at;
+	return call_with(&again, o->flags | TRY_FLAGS);
+}
+
+static ssize_t fail(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/** Whether the rest may be sent for the program: not what is urgent, what reports its own completion, or what control
+ * data belongs to. */
+static bool completable(const struct outgoing *o)
+{
+	return !(o->flags & (MSG_OOB | MSG_ZEROCOPY)) && !(o->how == WITH_SENDMSG && o->message->msg_controllen > 0);
+}
+
+/** Count what is to be sent, of a call that the kernel has read. */
+static void count_bytes(struct outgoing *o)
+{
+	if (o->how == WITH_SENDMSG)
+		o->length = length_of(o->message->msg_iov, o->message->msg_iovlen);
+	else if (o->how == WITH_WRITEV)
+		o->length = length_of(o->parts, (size_t)o->count);
+	if (o->length > CALL_MOST)
+		o->length = CALL_MOST;
+}
+
+/* ---- what is no connection of ours ------------------------------------------------------------------------------------- */
+
+/** It is no covered socket, or has no limit: finish the call as it would have been without us. @p at: where it began. */
+static ssize_t finish_plainly(const struct outgoing *o, int at, size_t accepted)
+{
+	errno = o->before;
+	if (!accepted && at == o->fd)
+		return send_as_made(o);
+	if (!accepted) {
+		struct outgoing same = *o;
+		same.fd = at;
+		return send_as_made(&same);
+	}
+	const ssize_t sent = send_some(o, at, accepted, CALL_MOST, (o->flags & ~MSG_FASTOPEN) | MSG_NOSIGNAL);
+	errno = o->before;
+	return (ssize_t)accepted + (sent > 0 ? sent : 0);
+}
+
+/* ---- errors ---------------------------------------------------------------------------------------------------------- */
+
+/** The first try failed because the connection is over. */
+static ssize_t broken(const struct outgoing *o, int error)
+{
+	struct connection c;
+	connection_open(&c, o->fd, o->word, 0);
+	if (connection_has_ended(&c))
+		return fail(ETIMEDOUT);
+	/* The try raised none. Sending nothing again lets the kernel do it, as it would have (signal(7), one si_code). */
+	if (error == EPIPE && !(o->flags & MSG_NOSIGNAL) && connection_hold(&c)) {
+		const int at = connection_at(&c);
+		libc.send(at, "", 0, MSG_DONTWAIT);
+		connection_release(&c);
+	}
+	return fail(error);
+}
+
+/* ---- sockets that do not wait ---------------------------------------------------------------------------------------- */
+
+/** A loop may try ten thousand times a second. */
+static bool looked_lately(const struct connection *c)
+{
+	return memory_has(c->memory, MEMORY_WATCHED) &&
+	       c->looked_ns - atomic_load_explicit(&c->memory->clock.looked_ns, memory_order_relaxed) <
+	               stall_slice_ns(c->limits) / 2;
+}
+
+/** A refused send goes back to the program, because it does not wait: note the refusal for whoever tries or waits next,
+ * and say so if the connection has stalled. */
+static ssize_t note_refusal(const struct outgoing *o, struct connection *c, size_t accepted)
+{
+	ssize_t result = accepted ? (ssize_t)accepted : -1;
+	int error = EAGAIN;
+	/* A unix socket tells too little to a loop that sends whatever there is room for. */
+	if (c->limits->send_ms && c->cookie && !(o->word & DESCRIPTOR_UNIX) && !looked_lately(c)) {
+		const int64_t left_ns = connection_left_ns(c);
+		if (c->look.established && socket_ended(connection_at(c)))
+			error = ETIMEDOUT; /* by another process */
+		else if (left_ns <= 0 && !socket_writable(connection_at(c)) && connection_end(c, accepted, o->length, false))
+			error = ETIMEDOUT;
+		else if (c->look.established)
+			watch_refused(c);
+		else if (!c->look.connecting && !c->look.closed)
+			connection_is_covered(o->fd, o->word);
+		connection_release(c);
+	}
+	errno = result < 0 ? error : o->before;
+	return result;
+}
+
+/** Whether the socket is one a synchronous writer's send is carried through on. */
+static bool by_synchronous_writer(const struct outgoing *o, const struct connection *c)
+{
+	return atomic_load_explicit(&writer_any, memory_order_relaxed) && writer_cookie && writer_cookie == c->cookie &&
+	       !settings.dry_run && !(o->flags & MSG_DONTWAIT) && completable(o) &&
+	       c->limits->policy == POLICY_REPLACE && c->limits->send_ms;
+}
+
+/* ---- sockets that wait ------------------------------------------------------------------------------------------------- */
+
+/** Go on with a send of which @p accepted bytes were accepted, on a connection that is held. */
+static ssize_t go_on(struct outgoing *o, struct connection *c, size_t accepted, bool nonblocking, int64_t began_ns)
+{
+	struct carried k = {
+		.o = o, .c = c, .step = completable(o) ? push : push_as_is, .accepted = accepted,
+		.nonblocking = nonblocking, .whole = completable(o),
+	};
+	const struct limits *limits = c->limits;
+	if (accepted && !k.whole)
+		return (ssize_t)accepted;
+	if (!limits->send_ms && !limits->send_total_ms)
+		return finish_plainly(o, connection_at(c), accepted);
+	const ssize_t result = carry(&k, began_ns, EAGAIN);
+	/* A sandbox came meanwhile: what the program itself does is allowed. */
+	if (result < 0 && !active)
+		return send_as_made(o);
+	/* There is nothing to hold a limit by. */
+	if (result < 0 && errno == EAGAIN && !nonblocking && !c->look.established && !c->look.closed && !k.own_us)
+		return finish_plainly(o, connection_at(c), accepted);
+	return result;
+}
+
+static ssize_t carried_through(struct outgoing *o, struct connection *c, size_t accepted, bool nonblocking, int64_t began_ns)
+{
+	const ssize_t result = go_on(o, c, accepted, nonblocking, began_ns);
+	connection_release(c);
+	if (result >= 0)
+		errno = o->before;
+	return result;
+}
+
+/** The number may have become another file since the first try, whose bytes are not to go there. */
+static ssize_t cannot_go_on(const struct outgoing *o, size_t accepted)
+{
+	errno = accepted ? o->before : EINTR;
+	return accepted ? (ssize_t)accepted : -1;
+}
+
+static ssize_t wait_for_all(struct outgoing *o, size_t accepted, int64_t began_ns)
+{
+	struct connection c;
+	if (!connection_open_held(&c, o->fd, o->word, began_ns))
+		return cannot_go_on(o, accepted);
+	return carried_through(o, &c, accepted, false, began_ns);
+}
+
+ssize_t send_incomplete(struct outgoing *o, ssize_t sent)
+{
+	const int error = sent < 0 ? errno : 0;
+	if (error == ENOTSOCK) {
+		descriptor_not_covered(o->fd, o->word);
+		errno = o->before;
+		return send_as_made(o);
+	}
+	/* writev(2) of nothing does nothing, where sendmsg(2) asks the socket. */
+	if (o->how == WITH_WRITEV && error && error != EFAULT && error != EINVAL && !length_of(o->parts, (size_t)o->count)) {
+		errno = o->before;
+		return send_as_made(o);
+	}
+	if (error == EPIPE || error == ECONNRESET)
+		return broken(o, error);
+	if (error == ETIMEDOUT)
+		connection_unacked_passed(o->fd);
+	if (error && error != EAGAIN)
+		return fail(error);
+	count_bytes(o);
+	const size_t accepted = sent > 0 ? (size_t)sent : 0;
+	if (accepted == o->length && sent >= 0) {
+		errno = o->before;
+		return sent;
+	}
+	const int64_t began_ns = clock_now_ns();
+	if (!(o->flags & MSG_DONTWAIT) && !socket_nonblocking(o->fd)) {
+		if (o->length)
+			return wait_for_all(o, accepted, began_ns);
+		/* A zero-length send waits for nothing but a connection. */
+		errno = o->before;
+		return send_as_made(o);
+	}
+	struct connection c;
+	connection_open(&c, o->fd, o->word, began_ns);
+	c.passes = true;
+	if (by_synchronous_writer(o, &c)) {
+		if (!connection_hold(&c))
+			return cannot_go_on(o, accepted);
+		c.passes = false;
+		return carried_through(o, &c, accepted, true, began_ns);
+	}
+	return note_refusal(o, &c, accepted);
+}
+
+/** The first try. */
+static ssize_t try_now(struct outgoing *o)
+{
+	const bool odd = (ssize_t)o->length < 0 || (o->how == WITH_WRITEV && (o->count <= 0 || o->count > PARTS_MOST));
+	if (odd)
+		return send_as_made(o);
+	o->before = errno;
+	const ssize_t sent = call_with(o, o->flags | TRY_FLAGS);
+	const bool counted = o->how != WITH_WRITEV && o->how != WITH_SENDMSG;
+	return counted && sent == (ssize_t)o->length ? sent : send_incomplete(o, sent);
+}
+
+/* ---- sockets that are looked at before a send ------------------------------------------------------------------------ */
+
+/** A send on a connection that had its verdict: nothing is sent that would have to wait. */
+static ssize_t send_ended(struct outgoing *o, struct memory *m)
+{
+	/* A synchronous writer takes EAGAIN to its own wait, and from there its own timeout (rule 17): once. */
+	if (memory_has(m, MEMORY_UNTOLD) && !memory_has(m, MEMORY_REFUSED_ONCE)) {
+		memory_set(m, MEMORY_REFUSED_ONCE);
+		return fail(EAGAIN);
+	}
+	memory_clear(m, MEMORY_UNTOLD);
+	/* Not reset yet, because of unread input: what the kernel takes at once is sent. */
+	if (memory_has(m, MEMORY_LINGERING)) {
+		const ssize_t sent = call_with(o, o->flags | TRY_FLAGS);
+		if (sent >= 0) {
+			errno = o->before;
+			return sent;
+		}
+	}
+	return fail(ETIMEDOUT);
+}
+
+/** MSG_FASTOPEN, or the first send after TCP_FASTOPEN_CONNECT: a connect under its deadline, with the first bytes, and then a
+ * send like any other. */
+static ssize_t send_first(struct outgoing *o)
+{
+	const bool message = o->how == WITH_SENDMSG;
+	const struct sockaddr *to = o->how == WITH_SENDTO ? o->to : message ? o->message->msg_name : NULL;
+	const socklen_t to_length = o->how == WITH_SENDTO ? o->to_length : message ? o->message->msg_namelen : 0;
+	struct connecting connecting;
+	if (!connect_first_begin(&connecting, o->fd, o->word, to, to_length))
+		return try_now(o);
+	/* Below what the kernel can keep the connection comes first, and then the bytes. */
+	if (to && connect_first_exactly(&connecting, to, to_length)) {
+		const int failed = errno;
+		connection_release(&connecting.c);
+		if (failed)
+			return fail(failed);
+		o->flags &= ~MSG_FASTOPEN;
+		errno = o->before;
+		return try_now(o);
+	}
+	errno = o->before;
+	const bool split = completable(o) && (message || o->how == WITH_WRITEV || o->length > FASTOPEN_MOST);
+	const ssize_t sent = split ? send_some(o, connection_at(&connecting.c), 0, FASTOPEN_MOST, o->flags)
+	                           : send_as_made(o);
+	const int error = sent < 0 ? errno : 0;
+	connect_first_end(&connecting, error);
+	if (sent < 0 || !split)
+		return sent < 0 ? fail(error) : sent;
+	count_bytes(o);
+	if ((size_t)sent >= o->length)
+		return sent;
+	const ssize_t more = push(o, o->fd, (size_t)sent);
+	return send_incomplete(o, more < 0 ? sent : sent + more);
+}
+
+ssize_t send_limited(struct outgoing *o)
+{
+	struct connection c;
+	o->before = errno;
+	if (active && (o->word & DESCRIPTOR_OURS))
+		return fail(EBADF);
+	if (!active || !(o->word & DESCRIPTOR_COVERED))
+		return send_as_made(o);
+	if ((o->flags & MSG_FASTOPEN) || (o->word & DESCRIPTOR_FASTOPEN))
+		return send_first(o);
+	if (o->word & DESCRIPTOR_NOTICED) {
+		deadline_learn(o->fd);
+		connection_open(&c, o->fd, o->word, 0);
+		if (memory_has(c.memory, MEMORY_ENDED) && socket_ended(o->fd)) {
+			errno = o->before;
+			return o->length || o->how == WITH_SENDMSG || o->how == WITH_WRITEV ? send_ended(o, c.memory)
+			                                                                       : send_as_made(o);
+		}
+		o->word = descriptor_word(o->fd);
+		errno = o->before;
+	}
+	return try_now(o);
+}
+
+/* ---- sendmmsg(2) ------------------------------------------------------------------------------------------------------ */
+
+/** The messages from the first one on that was not complete, on one connection that is held: all of them go to the file that
+ * the call began with. @p sent: bytes of it. @return how many are complete; the last one may be short */
+static unsigned send_held(struct outgoing *o, struct connection *c, struct mmsghdr *messages, unsigned count, size_t sent,
+                          bool nonblocking)
+{
+	for (unsigned done = 0; done < count; done++) {
+		const int64_t began_ns = clock_now_ns();
+		o->message = &messages[done].msg_hdr;
+		count_bytes(o);
+		ssize_t whole = done ? push_as_is(o, connection_at(c), 0) : (ssize_t)sent;
+		if (whole < 0 && errno != EAGAIN)
+			return done;
+		if (whole != (ssize_t)o->length)
+			whole = go_on(o, c, whole > 0 ? (size_t)whole : 0, nonblocking, began_ns);
+		if (whole < 0)
+			return done;
+		messages[done].msg_len = (unsigned)whole;
+		if (whole != (ssize_t)o->length)
+			return done + 1;
+	}
+	return count;
+}
+
+/** The rest, after @p done messages and @p sent bytes of the next. @return how many more, the last one may be short; with
+ * errno if none */
+static unsigned send_rest(struct outgoing *o, struct mmsghdr *messages, unsigned count, size_t sent)
+{
+	struct connection c;
+	unsigned more = 0;
+	const bool nonblocking = (o->flags & MSG_DONTWAIT) || socket_nonblocking(o->fd);
+	o->message = &messages->msg_hdr;
+	count_bytes(o);
+	if (!nonblocking) {
+		if (connection_open_held(&c, o->fd, o->word, clock_now_ns()))
+			more = send_held(o, &c, messages, count, sent, false);
+		else
+			errno = EINTR;
+	} else {
+		connection_open(&c, o->fd, o->word, clock_now_ns());
+		c.passes = true;
+		if (!by_synchronous_writer(o, &c))
+			return note_refusal(o, &c, sent) >= 0;
+		c.passes = false;
+		if (connection_hold(&c))
+			more = send_held(o, &c, messages, count, sent, true);
+		else
+			errno = EINTR;
+	}
+	const int error = errno;
+	connection_release(&c);
+	errno = error;
+	if (!more && sent) {
+		messages->msg_len = (unsigned)sent;
+		more = 1;
+	}
+	return more;
+}
+
+/** One message after the other, on a socket that has to be looked at first. */
+static int send_each(struct outgoing *o, struct mmsghdr *messages, unsigned count)
+{
+	for (unsigned done = 0; done < count; done++) {
+		o->message = &messages[done].msg_hdr;
+		o->word = descriptor_word(o->fd);
+		const ssize_t sent = send_limited(o);
+		if (sent < 0)
+			return done ? (int)done : -1;
+		messages[done].msg_len = (unsigned)sent;
+		if ((size_t)sent < length_of(o->message->msg_iov, o->message->msg_iovlen))
+			return (int)done + 1;
+	}
+	return (int)count;
+}
+
+int sendmmsg_limited(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags, .word = descriptor_word(fd), .before = errno};
+	if (!active || !(o.word & DESCRIPTOR_COVERED) || !count)
+		return libc.sendmmsg(fd, messages, count, flags);
+	if ((o.word & LOOK_FIRST) || (flags & MSG_FASTOPEN)) {
+		const int done = send_each(&o, messages, count);
+		if (done >= 0)
+			errno = o.before;
+		return done;
+	}
+	/* All that is complete at once in one call, as the program has it. */
+	const int sent = libc.sendmmsg(fd, messages, count, flags | TRY_FLAGS);
+	if (sent < 0 && errno == ENOTSOCK) {
+		descriptor_not_covered(fd, o.word);
+		return sent;
+	}
+	if (sent < 0 && errno != EAGAIN)
+		return errno == EPIPE || errno == ECONNRESET ? (int)broken(&o, errno) : sent;
+	unsigned done = sent > 0 ? (unsigned)sent : 0;
+	size_t bytes = 0;
+	/* The last one may be short. */
+	if (done && messages[done - 1].msg_len <
+	                    length_of(messages[done - 1].msg_hdr.msg_iov, messages[done - 1].msg_hdr.msg_iovlen))
+		bytes = messages[--done].msg_len;
+	if (done < count)
+		done += send_rest(&o, messages + done, count - done, bytes);
+	if (!done)
+		return -1;
+	errno = o.before;
+	return (int)done;
+}

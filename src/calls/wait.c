@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief What all waits have in common.
+ */
+#include "calls/wait.h"
+
+#include <errno.h>
+
+/** A page is at least so large; remembered are so many of them. */
+#define PAGE WAIT_PAGE
+#define PAGES 64
+
+__thread uint64_t writer_cookie;
+__thread int writer_fd;
+__thread uint32_t writer_word;
+atomic_bool writer_any;
+
+_Atomic uintptr_t wait_good_page = UINTPTR_MAX;
+
+static const char no = 0, yes = 1;
+const char *wait_only_thread = &yes;
+/** Not 0 while there is one thread for certain (sys/single_threaded.h). Weak: musl has none. */
+extern char __libc_single_threaded __attribute__((weak));
+
+void wait_start(void)
+{
+	wait_only_thread = &__libc_single_threaded ? &__libc_single_threaded : &no;
+}
+
+/** epoll_ctl(2) reads its event before it looks at the descriptors, which are none. */
+static bool kernel_reads(uintptr_t address)
+{
+	const int before = errno;
+	const bool readable = libc.epoll_ctl(-1, EPOLL_CTL_ADD, -1, (struct epoll_event *)address) < 0 && errno != EFAULT;
+	errno = before;
+	return readable;
+}
+
+bool wait_can_read(const void *start, size_t size)
+{
+	static _Atomic uintptr_t good[PAGES];
+	const uintptr_t from = (uintptr_t)start;
+	if (!size)
+		return true;
+	if (from + size < from)
+		return false;
+	for (uintptr_t page = from / PAGE; page <= (from + size - 1) / PAGE; page++) {
+		_Atomic uintptr_t *slot = &good[page % PAGES];
+		atomic_store_explicit(&wait_good_page, page, memory_order_relaxed);
+		if (atomic_load_explicit(slot, memory_order_relaxed) == page)
+			continue;
+		/* What it reads must not reach into the next page. */
+		if (!kernel_reads(page * PAGE)) {
+			atomic_store_explicit(&wait_good_page, UINTPTR_MAX, memory_order_relaxed);
+			return false;
+		}
+		atomic_store_explicit(slot, page, memory_order_relaxed);
+	}
+	return true;
+}

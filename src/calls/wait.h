@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Waits: poll(2), select(2), epoll_wait(2) and their kin. All of them look after the sockets that were refused room
+ * (watch.h); those for writing look after what they wait for, too.
+ *
+ * The kernel is asked with no wait first. Only a wait that would block looks at sockets, and goes on in slices. All are
+ * async-signal-safe, may be left by siglongjmp() or cancellation while they wait, and report as the replaced call would.
+ */
+#ifndef SNDTIMEO_WAIT_H
+#define SNDTIMEO_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/libc.h"
+#include "calls/writer.h"
+#include "connection/watch.h"
+
+/** poll(2), with the timeout as ppoll(2) has it (NULL: for ever) and @p mask NULL for plain poll. */
+int poll_limited(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
+
+/** select(2) and pselect(2), likewise; the timeout is not changed. */
+int select_limited(int count, fd_set *reads, fd_set *writes, fd_set *excepts, const struct timespec *timeout,
+                   const sigset_t *mask);
+
+/** epoll_wait(2) and its kin, for @p timeout_ns (NEVER_NS: for ever); @p precise: through epoll_pwait2(2), which counts
+ * in nanoseconds, the others in milliseconds. */
+int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeout_ns, bool precise,
+                  const sigset_t *mask);
+
+/** Points to 0 where another thread may be refused a send while this one waits: there are other threads, or may be (musl,
+ * and glibc before 2.32, do not tell). */
+extern const char *wait_only_thread __attribute__((visibility("hidden")));
+/** Once, at start. */
+void wait_start(void);
+
+/** Whether a wait has to be looked after whatever it is for: there is something to look after, or a thread is to be no
+ * synchronous writer any more; or it lasts so long (@p long_one) that another thread may be refused meanwhile. */
+static inline bool wait_matters(bool long_one)
+{
+	return atomic_load_explicit(&memory_waits_matter, memory_order_relaxed) ||
+	       (long_one && atomic_load_explicit(&descriptor_any, memory_order_relaxed) && !*wait_only_thread);
+}
+
+/** The page that the kernel was last seen to read from, by its number (wait_can_read()). */
+extern _Atomic uintptr_t wait_good_page __attribute__((visibility("hidden")));
+#define WAIT_PAGE ((uintptr_t)4096)
+
+/** Whether poll(2) is none of ours: nothing of ours is waited for, for writing, and it need not be looked after. Ends that
+ * this thread is a synchronous writer, if so. */
+bool poll_is_plain(const struct pollfd *fds, nfds_t count, bool long_one);
+/** The same for a wait in epoll. */
+static inline bool epoll_is_plain(bool long_one)
+{
+	return !wait_matters(long_one);
+}
+
+/** Whether the kernel can read at @p start, so that we may: a bad pointer is for the kernel to refuse. Pages that were found
+ * good are remembered, so this is a system call (epoll_ctl) for a few of many. */
+bool wait_can_read(const void *start, size_t size);
+
+#endif

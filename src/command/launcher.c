@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The sndtimeo command: checks the limits and the program, puts the library into LD_PRELOAD and becomes the
+ * program.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
+
+#include "config.h"
+
+#include "preload.h"
+#include "reach.h"
+#include "limits/settings.h"
+#include "base/text.h"
+#include "status.h"
+
+/* As env(1) has them. */
+enum {
+	EXIT_OWN_FAILURE = 125,
+	EXIT_CANNOT_INVOKE = 126,
+	EXIT_NOT_FOUND = 127,
+};
+
+#define P SETTINGS_PREFIX
+
+/* Every setting's option. */
+static struct setting {
+	const char *option;
+	int letter;           /* of the short option, or a number of its own above all letters */
+	const char *variable;
+	bool is_switch;
+	const char *fallback; /* what counts if nobody says */
+	const char *given;    /* the option's value; NULL or empty: not given */
+} settings_of_options[] = {
+	{"connect", 'c', P "CONNECT", false, "10s", NULL},
+	{"send", 's', P "SEND", false, "30s", NULL},
+	{"send-total", 256, P "SEND_TOTAL", false, NULL, NULL},
+	{"min-rate", 257, P "MIN_RATE", false, NULL, NULL},
+	{"unacked", 258, P "UNACKED", false, NULL, NULL},
+	{"policy", 259, P "POLICY", false, NULL, NULL},
+	{"rule", 260, P "RULES", false, NULL, NULL},
+	{"config", 261, P "CONFIG", false, NULL, NULL},
+	{"log", 262, P "LOG", false, NULL, NULL},
+	{"log-format", 263, P "LOG_FORMAT", false, NULL, NULL},
+	{"verbose", 'v', P "VERBOSE", true, NULL, NULL},
+	{"dry-run", 264, P "DRY_RUN", true, NULL, NULL},
+	{"summary", 265, P "SUMMARY", true, NULL, NULL},
+};
+
+enum { RULE = 260, CONFIG = 261, CHECK = 512, STATUS, FORCE };
+enum { N_SETTINGS = sizeof settings_of_options / sizeof settings_of_options[0] };
+
+/* What is to be done. */
+struct request {
+	bool check;
+	bool force;
+	const char *status; /* the process to look at */
+};
+
+static const char help[] =
+	"Usage: sndtimeo [OPTION]... [--] COMMAND [ARG]...\n"
+	"Run COMMAND with a connect deadline and a send timeout on its TCP sockets.\n"
+	"  -c, --connect DUR     longest time to connect, each attempt (default 10s)\n"
+	"  -s, --send DUR        longest time a send makes no progress (default 30s)\n"
+	"      --send-total DUR  longest time one send may take, progress or not\n"
+	"      --min-rate SIZE   least bytes a second while a send waits (64K, 1M)\n"
+	"      --unacked DUR     TCP_USER_TIMEOUT; see sndtimeo(1) before using it\n"
+	"      --policy replace|cap  whether the send timeout may also lengthen a wait\n"
+	"      --rule RULE       limits for a destination: '10.0.0.0/8:443 send=5s'\n"
+	"      --config FILE     a file of such rules\n"
+	"      --log stderr|syslog|/PATH|off, --log-format text|json\n"
+	"  -v, --verbose         tell of the start and of each connection\n"
+	"      --dry-run         limit nothing, tell what would have timed out\n"
+	"      --summary         tell at the end what was seen\n"
+	"      --check           tell whether COMMAND can be limited, do not run it\n"
+	"      --force           run COMMAND even if it cannot be limited\n"
+	"      --status PID      tell what limits a running process has\n"
+	"  -h, --help, -V, --version\n"
+	"DUR is a number with ms, s, m or h (default s); 0 or off: no limit. What no\n"
+	"option says is taken from SNDTIMEO_CONNECT, SNDTIMEO_SEND and so on.\n"
+	"Exit status: 125 sndtimeo failed, 126, 127 as env(1), else COMMAND's own.\n"
+	"Example: sndtimeo -c 3 -s 30 -- python3 client.py big.bin\n";
+
+static _Noreturn void fail(const char *what, const char *why)
+{
+	fprintf(stderr, "sndtimeo: %s: %s\n", what, why);
+	exit(EXIT_OWN_FAILURE);
+}
+
+static _Noreturn void fail_usage(void)
+{
+	fputs("Try 'sndtimeo --help'.\n", stderr);
+	exit(EXIT_OWN_FAILURE);
+}
+
+static void *checked(void *memory)
+{
+	if (!memory)
+		fail("out of memory", strerror(ENOMEM));
+	return memory;
+}
+
+/* What was asked for was of use only if all of it was written. */
+static _Noreturn void finish_output(int status)
+{
+	if (fflush(stdout) != 0 || ferror(stdout) || fclose(stdout) != 0)
+		fail("standard output", strerror(errno));
+	exit(status);
+}
+
+/* ---- options -------------------------------------------------------------------------------------------------------- */
+
+static _Noreturn void show_version(void)
+{
+	char *library = checked(library_path());
+	const char *defect = library_defect(library);
+
+	printf("%s\nlibrary: %s%s%s\n", PACKAGE_STRING, library, defect ? ": " : "", defect ? defect : "");
+#ifdef __GLIBC__
+	printf("libc: glibc %s\n", gnu_get_libc_version());
+#else
+	printf("libc: not glibc (musl?)\n");
+#endif
+	finish_output(EXIT_SUCCESS);
+}
+
+static void make_options(struct option options[N_SETTINGS + 6])
+{
+	static const struct option others[] = {
+		{"check", no_argument, NULL, CHECK},       {"force", no_argument, NULL, FORCE},
+		{"status", required_argument, NULL, STATUS}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+	};
+
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		const struct setting *setting = &settings_of_options[i];
+
+		options[i] = (struct option){setting->option, setting->is_switch ? no_argument : required_argument, NULL,
+		                             setting->letter};
+	}
+	memcpy(options + N_SETTINGS, others, sizeof others);
+}
+
+/* Several rules are one list, of lines: a comment ends with its own. */
+static const char *joined(const char *before, const char *rule)
+{
+	char *list;
+
+	if (!before || !*before)
+		return rule;
+	if (!rule || !*rule)
+		return before;
+	if (asprintf(&list, "%s\n%s", before, rule) < 0)
+		fail("out of memory", strerror(ENOMEM));
+	return list;
+}
+
+static void take_option(int letter, const char *value)
+{
+	for (size_t i = 0; i < N_SETTINGS; i++) {
+		struct setting *setting = &settings_of_options[i];
+
+		if (setting->letter != letter)
+			continue;
+		if (letter == RULE)
+			setting->given = joined(setting->given, value);
+		else
+			setting->given = setting->is_switch ? "1" : value;
+	}
+}
+
+/* Returns the command, with its arguments; empty if none is needed. */
+static char **read_options(int argc, char **argv, struct request *request)
+{
+	struct option options[N_SETTINGS + 6];
+	int letter;
+
+	make_options(options);
+	/* "+": what follows the command's name is the command's. */
+	while ((letter = getopt_long(argc, argv, "+c:s:vhV", options, NULL)) != -1) {
+		switch (letter) {
+		case 'h':
+			fputs(help, stdout);
+			finish_output(EXIT_SUCCESS);
+		case 'V':
+			show_version();
+		case '?':
+			fail_usage(); /* getopt_long() has said what is wrong */
+		case CHECK:
+			request->check = true;
+			break;
+		case FORCE:
+			request->force = true;
+			break;
+		case STATUS:
+			request->status = optarg;
+			break;
+		default:
+			take_option(letter, optarg);
+		}
+	}
+	if (request->status && optind < argc)
+		fail("--status", "looks at a process that runs, and takes no COMMAND");
+	if (!request->status && optind >= argc) {
+		fputs("sndtimeo: no COMMAND to run\n", stderr);
+		fail_usage();
+	}
+	return argv + optind;
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------------------- */
+
+/* @p context: whether anything was bad. An unknown name may be meant for a newer version, so it is no error. */
+static void complain(enum settings_fault fault, const char *what, const char *why, void *context)
+{
+	bool *bad = context;
+	char buffer[SETTINGS_COMPLAINT_SIZE];
+	struct text line;
+
+	if (fault != SETTINGS_UNKNOWN)
+		*bad = true;
+	text_start(&line, buffer, sizeof buffer);
+	settings_complaint(&line, fault, what, why, fault == SETTINGS_UNKNOWN);
+	fprintf(stderr, "sndtimeo: %s\n", buffer);
+}
+
+static void set_variable(const char *name, const char *value)
+{
+	if (setenv(name, value, 1) != 0)
+		fail(name, strerror(errno));
+}
+
+/* A path counts from where we are, and the program may go elsewhere. */
+static const char *absolute(const char *path)
+{
+	char *whole = realpath(path, NULL);
+
+	return whole ? whole : path;
+}
+
+/* Check the options' values and put them, or what counts without them, into the environment. */
+static void apply_options(void)
+{
+	static struct settings scratch;
+	bool bad = false;
+
+	for (struct setting *setting = settings_of_options; setting < settings_of_options + N_SETTINGS; setting++) {
+		const char *inherited = getenv(setting->variable), *value = setting->given;
+		char shown[40];
+
+		if (value && *value) {
+			snprintf(shown, sizeof shown, "--%s", setting->option);
+			if (setting->letter == CONFIG)
+				value = absolute(value);
+			if (!settings_set(&scratch, setting->variable, shown, value, complain, &bad))
+				continue;
+			set_variable(setting->variable, setting->letter == RULE ? joined(value, inherited) : value);
+		} else if (setting->fallback && (!inherited || *inherited == '\0'))
+			set_variable(setting->variable, setting->fallback);
+		else if (setting->letter == CONFIG && inherited && *inherited)
+			set_variable(setting->variable, absolute(inherited));
+	}
+	if (bad)
+		exit(EXIT_OWN_FAILURE);
+}
+
+/* Check what the library is going to find. */
+static const struct settings *check_environment(void)
+{
+	static struct settings settings;
+	bool bad = false;
+
+	settings_read(&settings, environ, complain, &bad);
+	if (bad)
+		exit(EXIT_OWN_FAILURE);
+	return &settings;
+}
+
+/* ---- the program ---------------------------------------------------------------------------------------------------- */
+
+static void show_settings(const struct settings *settings)
+{
+	static const char *const targets[] = {[LOG_TO_STDERR] = "stderr", [LOG_TO_SYSLOG] = "syslog", [LOG_TO_NOTHING] = "off"};
+	char limits[LIMITS_SIZE], log[LOG_PATH_SIZE];
+	struct text text;
+
+	text_start(&text, limits, sizeof limits);
+	text_add_limits(&text, &settings->limits);
+	printf("limits: %s\n", limits);
+	printf("rules: %zu\n", settings->rules.count);
+	text_start(&text, log, sizeof log);
+	text_add_foreign(&text, settings->log == LOG_TO_FILE ? settings->log_path : targets[settings->log], sizeof log);
+	printf("log: %s%s%s%s%s\n", log,
+	       settings->log_format == LOG_AS_JSON ? ", json" : "", settings->verbose ? ", verbose" : "",
+	       settings->dry_run ? ", dry run" : "", settings->summary ? ", summary" : "");
+}
+
+static _Noreturn void show_check(const char *command, const struct finding *finding, const struct settings *settings)
+{
+	static const char *const verdicts[] = {[REACHED] = "can be limited", [NOT_REACHED] = "cannot be limited",
+	                                       [CANNOT_TELL] = "cannot be judged"};
+
+	printf("%s: %s", finding->chain && *finding->chain ? finding->chain : command, verdicts[finding->reach]);
+	if (finding->why)
+		printf(": %s", finding->why);
+	if (finding->advice)
+		printf("; %s", finding->advice);
+	putchar('\n');
+	show_settings(settings);
+	finish_output(finding->reach == REACHED ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+/* A program that the limits do not reach is not to be run by somebody who believes that they do. */
+static void refuse_unreached(const struct finding *finding, bool force)
+{
+	if (finding->reach != NOT_REACHED)
+		return;
+	if (force) {
+		fprintf(stderr, "sndtimeo: %s: run all the same (--force), without limits\n", finding->why);
+		return;
+	}
+	fprintf(stderr, "sndtimeo: %s; %s, or run it without limits (--force)\n", finding->why, finding->advice);
+	exit(EXIT_OWN_FAILURE);
+}
+
+static void set_preload(const char *library)
+{
+	char *value = checked(preload_with(library, getenv("LD_PRELOAD")));
+
+	set_variable("LD_PRELOAD", value);
+	free(value);
+}
+
+int main(int argc, char **argv)
+{
+	struct request request = {0};
+	char **command = read_options(argc, argv, &request);
+
+	if (request.status)
+		finish_output(status(request.status));
+	apply_options();
+
+	const struct settings *settings = check_environment();
+	char *library = checked(library_path());
+	const char *defect = library_defect(library);
+
+	/* ld.so would only warn, and the program would run without its limits. */
+	if (defect)
+		fail(library, defect);
+
+	const struct finding finding = reach_of(library, command);
+
+	if (request.check)
+		show_check(command[0], &finding, settings);
+	refuse_unreached(&finding, request.force);
+	set_preload(library);
+
+	/* No fork: the program keeps our pid, and its parent gets its exit status and may signal it. */
+	execvp(command[0], command);
+	int error = errno;
+
+	fprintf(stderr, "sndtimeo: cannot run '%s': %s\n", command[0], strerror(error));
+	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_INVOKE;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Looks into another process.
+ */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* The same on every architecture; headers may be older than the kernel. */
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
+
+FILE *process_open(const struct process *process, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)process->id, name);
+	return fopen(path, "re");
+}
+
+static void take_status_line(struct process *process, const char *line)
+{
+	char state;
+	int number;
+	unsigned user;
+
+	if (sscanf(line, "State: %c", &state) == 1)
+		process->ended = state == 'Z' || state == 'X';
+	else if (sscanf(line, "Tgid: %d", &number) == 1)
+		process->leader = number;
+	else if (sscanf(line, "Uid: %u", &user) == 1)
+		process->user = user;
+	else if (sscanf(line, "Threads: %d", &number) == 1)
+		process->threads = number;
+	else if (strncmp(line, "Name:\t", 6) == 0)
+		snprintf(process->name, sizeof process->name, "%.*s", (int)strcspn(line + 6, "\n"), line + 6);
+}
+
+int process_find(struct process *process, pid_t id)
+{
+	char *line = NULL;
+	size_t size = 0;
+
+	*process = (struct process){.id = id, .leader = id};
+	FILE *status = process_open(process, "status");
+
+	if (!status) {
+		/* With hidepid, or without /proc, what exists is not there. */
+		const int error = errno;
+		const bool exists = kill(id, 0) == 0 || errno == EPERM;
+
+		return error != ENOENT ? error : exists ? EACCES : ESRCH;
+	}
+	while (getline(&line, &size, status) > 0)
+		take_status_line(process, line);
+	const int error = ferror(status) ? errno : 0;
+
+	free(line);
+	fclose(status);
+	return error;
+}
+
+ssize_t process_read(const struct process *process, uintptr_t address, void *to, size_t size)
+{
+	const struct iovec local = {to, size}, remote = {(void *)address, size};
+
+	return process_vm_readv(process->id, &local, 1, &remote, 1, 0);
+}
+
+static int64_t clock_offset_ns(const struct process *process)
+{
+	int64_t seconds, ns, offset_ns = 0;
+	char clock[16];
+	FILE *offsets = process_open(process, "timens_offsets");
+
+	if (!offsets)
+		return 0;
+	while (fscanf(offsets, "%15s %" SCNd64 " %" SCNd64, clock, &seconds, &ns) == 3)
+		if (strcmp(clock, "monotonic") == 0)
+			offset_ns = seconds * NS_PER_S + ns;
+	fclose(offsets);
+	return offset_ns;
+}
+
+int64_t process_clock_ahead_ns(const struct process *process)
+{
+	const struct process own = {.id = getpid()};
+
+	return clock_offset_ns(process) - clock_offset_ns(&own);
+}
+
+static bool parse_mapping(char *line, struct mapping *mapping)
+{
+	char rights[5];
+	int path = 0;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %" SCNx64 " %*s %*s %n", &mapping->start, &mapping->end, rights,
+	           &mapping->offset, &path) != 4)
+		return false;
+	mapping->writable = strcmp(rights, "rw-p") == 0;
+	mapping->path = line + path;
+	return mapping->start < mapping->end;
+}
+
+int process_mappings(const struct process *process, void (*visit)(const struct mapping *mapping, void *context),
+                     void *context)
+{
+	struct mapping mapping;
+	char *line = NULL;
+	size_t size = 0;
+	FILE *maps = process_open(process, "maps");
+
+	if (!maps)
+		return errno;
+	while (getline(&line, &size, maps) > 0)
+		if (parse_mapping(line, &mapping))
+			visit(&mapping, context);
+	const int error = ferror(maps) ? errno : 0;
+
+	free(line);
+	fclose(maps);
+	return error;
+}
+
+int process_handle(const struct process *process)
+{
+	/* Linux 6.9; only a thread's own answers once the first thread of its process has ended. */
+	const int handle = (int)syscall(SYS_pidfd_open, process->id, PIDFD_THREAD);
+
+	return handle >= 0 || errno != EINVAL ? handle : (int)syscall(SYS_pidfd_open, process->leader, 0);
+}
+
+int process_duplicate(int handle, int fd)
+{
+	return (int)syscall(SYS_pidfd_getfd, handle, fd, 0);
+}

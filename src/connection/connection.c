@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief One connection while somebody is concerned with it.
+ */
+#include "connection/connection.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/libc.h"
+#include "base/signals.h"
+#include "connection/place.h"
+#include "connection/socket.h"
+#include "limits/configured.h"
+#include "tell/report.h"
+
+/** What was heard before the stall began may have been told a little late. */
+#define HEARD_MARGIN_NS (100 * NS_PER_MS)
+
+/* ---- what it is ------------------------------------------------------------------------------------------------------ */
+
+/** Say once what does not work here. */
+static void tell_once(atomic_flag *told, const char *said)
+{
+	if (!atomic_flag_test_and_set(told))
+		report_complaint(said);
+}
+
+static void resolve(struct connection *c)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+	c->cookie = socket_cookie(connection_at(c));
+	if (!c->cookie && errno != ENOTSOCK && errno != EBADF)
+		tell_once(&told, "the kernel does not tell sockets apart here (SO_COOKIE): only sends that wait are limited");
+	struct memory *m = memory_find(c->fd, c->cookie);
+	if (m)
+		c->memory = m;
+	c->limits = limits_of(connection_at(c), m);
+}
+
+static void begin(struct connection *c, int fd, uint32_t word, int64_t refused_ns)
+{
+	memset(c, 0, sizeof *c);
+	c->fd = fd;
+	c->word = word;
+	c->looked_ns = refused_ns;
+	c->own.fd = -1;
+	c->memory = &c->own;
+}
+
+void connection_open(struct connection *c, int fd, uint32_t word, int64_t refused_ns)
+{
+	begin(c, fd, word, refused_ns);
+	resolve(c);
+}
+
+/** Whether the file that a call began with at word @p word is the one that was duplicated. A generation that moved is a
+ * question for the cookie, because a vfork child's close() moves it, too; one that did not says nothing of a close that
+ * nobody saw. */
+static bool is_what_refused(const struct connection *c, uint32_t word)
+{
+	const struct memory *m = memory_unverified(c->fd);
+	const uint32_t of = m ? atomic_load(&m->word) : 0;
+	if (of && !((of ^ word) & DESCRIPTOR_GENERATION))
+		return atomic_load(&m->cookie) == c->cookie;
+	if (descriptor_unmoved(c->fd, word) || !descriptor_in_table(c->fd))
+		return true;
+	/* Nothing is remembered. It refused just now; what has come since would have taken longer to fill. */
+	struct look look;
+	return socket_look(connection_at(c), word, &look) && look.established && look.outstanding &&
+	       !socket_writable(connection_at(c));
+}
+
+bool connection_open_held(struct connection *c, int fd, uint32_t word, int64_t refused_ns)
+{
+	begin(c, fd, word, refused_ns);
+	c->duplicate = duplicate_take(fd);
+	resolve(c);
+	if (c->duplicate)
+		atomic_store(&c->duplicate->cookie, c->cookie);
+	if (is_what_refused(c, word))
+		return true;
+	connection_release(c);
+	return false;
+}
+
+bool connection_began_here(const struct connection *c)
+{
+	return is_what_refused(c, c->word);
+}
+
+void connection_open_blindly(struct connection *c, int fd, uint32_t word)
+{
+	begin(c, fd, word, 0);
+	c->duplicate = duplicate_take(fd);
+	c->limits = &settings.limits;
+}
+
+void connection_identify(struct connection *c)
+{
+	resolve(c);
+	if (c->duplicate)
+		atomic_store(&c->duplicate->cookie, c->cookie);
+}
+
+bool connection_hold(struct connection *c)
+{
+	if (c->duplicate)
+		return true;
+	c->duplicate = duplicate_take(c->fd);
+	if (!connection_is_same(c)) {
+		connection_release(c);
+		return false;
+	}
+	if (c->duplicate)
+		atomic_store(&c->duplicate->cookie, c->cookie);
+	return true;
+}
+
+bool connection_is_same(const struct connection *c)
+{
+	return c->cookie ? socket_cookie(connection_at(c)) == c->cookie : descriptor_unmoved(c->fd, c->word);
+}
+
+void connection_release(struct connection *c)
+{
+	/* In a sandbox it is left behind: to close it may be forbidden. */
+	if (c->duplicate && active)
+		duplicate_release(c->duplicate);
+	c->duplicate = NULL;
+}
+
+bool connection_is_covered(int fd, uint32_t word)
+{
+	switch (socket_kind(fd)) {
+	case SOCKET_TCP:
+	case SOCKET_MPTCP:
+	case SOCKET_UNIX: return true;
+	/* It was made as one. */
+	case SOCKET_UNKNOWN: return word & DESCRIPTOR_COVERED;
+	case SOCKET_OTHER: break;
+	}
+	descriptor_not_covered(fd, word);
+	return false;
+}
+
+/* ---- the clock ------------------------------------------------------------------------------------------------------- */
+
+/** What waits in the kernel is remembered from its first look on. */
+static void remember(struct connection *c)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+	/* Another socket has the number by now, and so the slot: what is held here goes on by itself. */
+	if (c->memory != &c->own && atomic_load(&c->memory->cookie) != c->cookie)
+		c->memory = &c->own;
+	if (c->memory != &c->own || !c->cookie || (c->duplicate && !descriptor_unmoved(c->fd, c->word)))
+		return;
+	struct memory *m = memory_of(c->fd, c->cookie);
+	if (m) {
+		limits_known(m, c->limits);
+		if (descriptor_unmoved(c->fd, c->word))
+			atomic_store(&m->word, c->word & DESCRIPTOR_GENERATION);
+		c->memory = m;
+	} else if (descriptor_in_table(c->fd) && !memory_unverified(c->fd))
+		tell_once(&told, "there is no memory to remember sockets in: only sends that wait are limited");
+}
+
+static void count_news(const struct connection *c, const struct stall_news *news)
+{
+	if (news->moved)
+		memory_clear(c->memory, MEMORY_TOLD);
+	if (!summary_on || (!news->wait_began && !news->pause_ns))
+		return;
+	const struct place place = place_of(connection_at(c));
+	if (news->wait_began)
+		summary_waited(&place.destination, place.side);
+	if (news->pause_ns)
+		summary_recovered(&place.destination, place.side, news->pause_ns);
+}
+
+int64_t connection_left_ns(struct connection *c)
+{
+	struct stall_news news;
+	const int64_t floor_ns = c->looked_ns;
+	/* By number, whose socket it was is known only afterwards. */
+	if (!socket_look(connection_at(c), c->word, &c->look) || !c->look.established ||
+	    (!c->duplicate && !connection_is_same(c))) {
+		c->look.established = false;
+		return NEVER_NS;
+	}
+	remember(c);
+	c->looked_ns = clock_now_ns();
+	const int64_t left_ns = stall_left_ns(&c->memory->clock, &c->look, c->limits, c->cookie, floor_ns, c->looked_ns, !c->passes,
+	                                      &news);
+	c->cause = news.cause;
+	count_news(c, &news);
+	return left_ns;
+}
+
+void connection_room(struct connection *c, int64_t now_ns)
+{
+	if (!c->look.established)
+		return;
+	const int64_t pause_ns = stall_room(&c->memory->clock, &c->look, c->cookie, now_ns);
+	count_news(c, &(struct stall_news){.pause_ns = pause_ns});
+}
+
+/* ---- the verdict ----------------------------------------------------------------------------------------------------- */
+
+/** Nothing of what is in flight was acknowledged. */
+static enum reason reason_of_silence(const struct look *look, int64_t waited_ns)
+{
+	/* The peer's host was heard since. */
+	if (look->last_heard_ns + look->rtt_ns + HEARD_MARGIN_NS < waited_ns)
+		return REASON_PATH_MTU;
+	/* It never took a full-size segment, but smaller ones (the first of all is the SYN, which counts as a byte). */
+	if (look->acked > 1 && look->acked < look->segment)
+		return REASON_PATH_MTU;
+	return REASON_NO_ACKNOWLEDGEMENT;
+}
+
+static enum reason reason_of(const struct connection *c, int64_t waited_ns)
+{
+	const struct look *look = &c->look;
+	/* Below one segment the sender waits for a larger window (RFC 9293, 3.8.6.2.1) rather than fill it. */
+	const bool closed = look->window < look->segment;
+	if (c->cause == STALL_TOO_SLOW)
+		return REASON_TOO_SLOW;
+	if (c->cause == STALL_TOTAL)
+		return REASON_SEND_TOTAL;
+	if (look->is_unix)
+		return REASON_NOT_READ;
+	if (look->partial)
+		return REASON_NO_PROGRESS;
+	if (closed && (look->in_flight == 0 || look->retransmits == 0))
+		return REASON_WINDOW_CLOSED;
+	/* With something in flight and timeouts running, what was sent within the window was not answered. */
+	return reason_of_silence(look, waited_ns);
+}
+
+static void tell(const struct connection *c, uint64_t accepted, uint64_t asked)
+{
+	const int at = connection_at(c);
+	const int64_t waited_ns = c->cause == STALL_TOTAL ? c->total_ns
+	                                                   : stall_waited_ns(&c->memory->clock, c->cause, c->looked_ns);
+	const struct timeout timeout = {
+		.event = REPORT_SEND, .place = place_of(at), .peer = socket_peer(at), .waited_ms = waited_ns / NS_PER_MS,
+		.reason = reason_of(c, waited_ns), .accepted = accepted, .asked = asked,
+		.unacknowledged = socket_unacknowledged(at), .unread = socket_unread(at),
+	};
+	report_timeout(&timeout);
+}
+
+bool connection_end(struct connection *c, uint64_t accepted, uint64_t asked, bool untold)
+{
+	if (!connection_hold(c))
+		return false;
+	const int at = connection_at(c);
+	const int cancelled = signals_hold_cancellation();
+	/* Another thread, or another process, may have come first. A dry run tells once per stall. */
+	if (!socket_ended(at) && !(settings.dry_run && memory_has(c->memory, MEMORY_TOLD))) {
+		tell(c, accepted, asked);
+		socket_end(at);
+	}
+	if (settings.dry_run)
+		memory_set(c->memory, MEMORY_TOLD);
+	else {
+		atomic_store(&c->memory->since_ns, c->looked_ns);
+		memory_clear(c->memory, MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_CONNECTING | MEMORY_NUDGED);
+		memory_set(c->memory, MEMORY_ENDED | (untold ? MEMORY_UNTOLD : 0) |
+		                              (socket_unread(at) > 0 ? MEMORY_LINGERING : 0));
+		memory_due(c->memory, c->looked_ns);
+	}
+	signals_release_cancellation(cancelled);
+	return !settings.dry_run;
+}
+
+bool connection_has_ended(struct connection *c)
+{
+	return memory_has(c->memory, MEMORY_ENDED) || socket_ended(connection_at(c));
+}
+
+void connection_unacked_passed(int fd)
+{
+	const int before = errno;
+	struct connection c;
+	int ms;
+	connection_open(&c, fd, descriptor_word(fd), 0);
+	if (c.limits->unacked_ms && socket_user_timeout(fd, &ms) && ms == c.limits->unacked_ms &&
+	    !memory_has(c.memory, MEMORY_ENDED)) {
+		const struct timeout timeout = {
+			.event = REPORT_UNACKED, .place = place_of(fd), .peer = socket_peer(fd),
+			.waited_ms = c.limits->unacked_ms, .reason = REASON_UNACKED,
+		};
+		report_timeout(&timeout);
+	}
+	errno = before;
+}

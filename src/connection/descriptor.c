@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief One word for each descriptor number.
+ */
+#include "connection/descriptor.h"
+
+_Atomic uint32_t descriptor_words[DESCRIPTORS];
+unsigned descriptor_bound, descriptor_known;
+atomic_bool descriptor_any;
+
+/** Above the highest number that was ever marked. */
+static _Atomic unsigned marked_end;
+
+static void note(int fd)
+{
+	unsigned end = atomic_load_explicit(&marked_end, memory_order_relaxed);
+	while (end <= (unsigned)fd && !atomic_compare_exchange_weak(&marked_end, &end, (unsigned)fd + 1))
+		;
+	atomic_store_explicit(&descriptor_any, true, memory_order_relaxed);
+}
+
+/** Replace flags, and move the generation on. */
+static void put(int fd, unsigned flags)
+{
+	_Atomic uint32_t *word = &descriptor_words[fd];
+	uint32_t old = atomic_load_explicit(word, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak(word, &old, ((old & DESCRIPTOR_GENERATION) + DESCRIPTOR_STEP) | flags))
+		;
+}
+
+void descriptor_made(int fd, unsigned flags)
+{
+	if (!descriptor_in_table(fd))
+		return;
+	if (flags & DESCRIPTOR_FLAGS)
+		note(fd);
+	/* A number that was never marked need not be touched: most are files. */
+	if (flags || atomic_load_explicit(&descriptor_words[fd], memory_order_relaxed))
+		put(fd, flags);
+}
+
+void descriptor_copied(int from, int to)
+{
+	descriptor_made(to, descriptor_word(from) & DESCRIPTOR_OF_SOCKET);
+}
+
+void descriptor_leaving(int fd)
+{
+	if (descriptor_in_table(fd) && atomic_load_explicit(&descriptor_words[fd], memory_order_relaxed))
+		atomic_fetch_add(&descriptor_words[fd], DESCRIPTOR_STEP);
+}
+
+void descriptor_leaving_range(unsigned first, unsigned last)
+{
+	const unsigned end = atomic_load(&marked_end);
+	for (unsigned fd = first; fd < end && fd <= last; fd++)
+		descriptor_leaving((int)fd);
+}
+
+void descriptor_set(int fd, unsigned flags)
+{
+	if (!descriptor_in_table(fd))
+		return;
+	note(fd);
+	atomic_fetch_or(&descriptor_words[fd], flags);
+}
+
+void descriptor_clear(int fd, unsigned flags)
+{
+	if (descriptor_in_table(fd))
+		atomic_fetch_and(&descriptor_words[fd], ~flags);
+}
+
+void descriptor_not_covered(int fd, uint32_t word)
+{
+	if (descriptor_in_table(fd))
+		atomic_compare_exchange_strong(&descriptor_words[fd], &word, (word & ~DESCRIPTOR_FLAGS) | DESCRIPTOR_SEEN);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Duplicates of descriptors, which whoever waits or acts on a socket holds.
+ */
+#include "connection/duplicate.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/libc.h"
+#include "base/signals.h"
+#include "connection/descriptor.h"
+
+/** Held at once at most; whoever finds no room goes by number and cookie. */
+#define MOST 4096
+/** Not one of the standard descriptors, which programs find free and fill by order. */
+#define LOWEST 3
+
+static struct duplicate table[MOST];
+/** Above the highest entry that was ever taken. */
+static _Atomic unsigned table_end;
+
+/** The innermost one that this thread holds. */
+static __thread struct duplicate *current;
+
+static struct duplicate *claim(int thread)
+{
+	for (unsigned i = 0; i < MOST; i++) {
+		int nobody = 0;
+		if (atomic_load_explicit(&table[i].thread, memory_order_relaxed) ||
+		    !atomic_compare_exchange_strong(&table[i].thread, &nobody, thread))
+			continue;
+		unsigned end = atomic_load(&table_end);
+		while (end <= i && !atomic_compare_exchange_weak(&table_end, &end, i + 1))
+			;
+		return &table[i];
+	}
+	return NULL;
+}
+
+/** Close the number, if it is still the socket that it was: a program may close all numbers it knows nothing of, by ways
+ * that no wrapper sees, and get one of them for a file of its own. */
+static void close_at(struct duplicate *d)
+{
+	uint64_t cookie = 0;
+	socklen_t size = sizeof cookie;
+	const int at = duplicate_at(d);
+	const uint64_t was = atomic_load(&d->cookie);
+	/* A wrapper saw that the program has put a file of its own there. */
+	if (descriptor_in_table(at) && !descriptor_has(at, DESCRIPTOR_OURS))
+		return;
+	descriptor_clear(at, DESCRIPTOR_OURS);
+	if (was && (libc.getsockopt(at, SOL_SOCKET, SO_COOKIE, &cookie, &size) < 0 || cookie != was))
+		return;
+	descriptor_leaving(at);
+	libc.close(at);
+}
+
+static void drop(struct duplicate *d)
+{
+	const int cancelled = signals_hold_cancellation();
+	close_at(d);
+	atomic_store(&d->thread, 0);
+	signals_release_cancellation(cancelled);
+}
+
+/**
+ * Whether this thread's innermost wait was left by siglongjmp(). If it was not, we are in a signal handler that
+ * interrupted it, and deeper on the same stack (all Linux' stacks grow down), or on the handlers' own.
+ */
+static bool was_left(const struct duplicate *d, uintptr_t here)
+{
+	stack_t stack;
+	return here >= d->frame && (libc.sigaltstack(NULL, &stack) < 0 || !(stack.ss_flags & SS_ONSTACK));
+}
+
+static void drop_left(void)
+{
+	const char mark = 0;
+	while (current && was_left(current, (uintptr_t)&mark)) {
+		struct duplicate *left = current;
+		current = left->outer;
+		drop(left);
+	}
+}
+
+struct duplicate *duplicate_take(int fd)
+{
+	const char mark = 0;
+	drop_left();
+	const int at = libc.fcntl(fd, F_DUPFD_CLOEXEC, LOWEST);
+	if (at < 0)
+		return NULL;
+	struct duplicate *d = claim(libc_thread());
+	if (!d) {
+		const int cancelled = signals_hold_cancellation();
+		libc.close(at);
+		signals_release_cancellation(cancelled);
+		errno = EMFILE;
+		return NULL;
+	}
+	d->frame = (uintptr_t)&mark;
+	d->outer = current;
+	atomic_store(&d->cookie, 0);
+	atomic_store(&d->number, fd);
+	atomic_store(&d->at, at);
+	descriptor_made(at, DESCRIPTOR_OURS);
+	descriptor_set(fd, DESCRIPTOR_HELD);
+	current = d;
+	return d;
+}
+
+void duplicate_release(struct duplicate *d)
+{
+	const int before = errno;
+	current = d->outer;
+	drop(d);
+	errno = before;
+}
+
+static bool is_dead(int thread)
+{
+	return libc.syscall(SYS_tgkill, libc.getpid(), thread, 0) < 0 && errno == ESRCH;
+}
+
+void duplicate_orphans(int fd)
+{
+	const int before = errno;
+	const unsigned end = atomic_load(&table_end);
+	bool held = false;
+	drop_left();
+	for (unsigned i = 0; i < end; i++) {
+		struct duplicate *d = &table[i];
+		int thread = atomic_load(&d->thread);
+		if (!thread || atomic_load(&d->number) != fd)
+			continue;
+		/* By one thread only, of all that close the number at once. */
+		if (is_dead(thread) && atomic_compare_exchange_strong(&d->thread, &thread, libc_thread()))
+			drop(d);
+		else
+			held = true;
+	}
+	if (!held)
+		descriptor_clear(fd, DESCRIPTOR_HELD);
+	errno = before;
+}
+
+void duplicate_move(int at)
+{
+	const int before = errno;
+	const unsigned end = atomic_load(&table_end);
+	for (unsigned i = 0; i < end; i++) {
+		struct duplicate *d = &table[i];
+		if (!atomic_load(&d->thread) || duplicate_at(d) != at)
+			continue;
+		const int to = libc.fcntl(at, F_DUPFD_CLOEXEC, LOWEST);
+		if (to >= 0)
+			descriptor_made(to, DESCRIPTOR_OURS);
+		atomic_store(&d->at, to);
+	}
+	descriptor_clear(at, DESCRIPTOR_OURS);
+	errno = before;
+}
+
+static bool is_own(const struct duplicate *d)
+{
+	for (const struct duplicate *mine = current; mine; mine = mine->outer)
+		if (mine == d)
+			return true;
+	return false;
+}
+
+void duplicate_forked(void)
+{
+	const int before = errno;
+	const unsigned end = atomic_load(&table_end);
+	for (unsigned i = 0; i < end; i++) {
+		if (!atomic_load(&table[i].thread))
+			continue;
+		if (is_own(&table[i]))
+			atomic_store(&table[i].thread, libc_thread());
+		else
+			drop(&table[i]);
+	}
+	errno = before;
+}
+
+int duplicate_next(unsigned first)
+{
+	const unsigned end = atomic_load(&table_end);
+	int next = -1;
+	for (unsigned i = 0; i < end; i++) {
+		const int at = duplicate_at(&table[i]);
+		if (atomic_load(&table[i].thread) && at >= 0 && (unsigned)at >= first && (next < 0 || at < next))
+			next = at;
+	}
+	return next;
+}

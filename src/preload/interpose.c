@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Every function we replace that may wait: what is no socket of ours goes to the real one, the rest to calls/.
+ *
+ * A plain descriptor costs a comparison, a test and a jump: no stack, no thread-local storage, no errno. Descriptors count
+ * as plain only once the library has started, so a call that comes before finds its way to start() by itself.
+ */
+#undef _FORTIFY_SOURCE /* we define the plain and the checked functions by their own names */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "calls/connect.h"
+#include "calls/options.h"
+#include "calls/receive.h"
+#include "calls/send.h"
+#include "calls/wait.h"
+#include "connection/descriptor.h"
+#include "limits/configured.h"
+#include "preload/replace.h"
+
+#define COLD __attribute__((noinline))
+
+/* ---- sends ----------------------------------------------------------------------------------------------------------- */
+
+/** One that may be made without waiting at once: the socket needs no look, and is no connect. */
+static inline bool tries_at_once(uint32_t word, int flags)
+{
+	return likely((word & (DESCRIPTOR_COVERED | LOOK_FIRST)) == DESCRIPTOR_COVERED) && likely(active) &&
+	       likely(!(flags & MSG_FASTOPEN));
+}
+
+/** write(2) and send(2), by @p how. */
+static COLD ssize_t send_covered(int fd, const void *data, size_t length, int flags, int how)
+{
+	struct outgoing o = {.how = how, .fd = fd, .flags = flags, .data = data, .length = length};
+	real();
+	if (how == WITH_SEND)
+		meet(fd);
+	o.word = descriptor_word(fd);
+	if (unlikely(!tries_at_once(o.word, flags)) || unlikely((ssize_t)length < 0))
+		return send_limited(&o);
+	o.before = errno;
+	const ssize_t sent = libc.send(fd, data, length, flags | TRY_FLAGS);
+	return likely(sent == (ssize_t)length) ? sent : send_incomplete(&o, sent);
+}
+
+EXPORT ssize_t write(int fd, const void *data, size_t length)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.write(fd, data, length);
+	return send_covered(fd, data, length, 0, WITH_WRITE);
+}
+
+EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
+{
+	if (likely(descriptor_plain_socket(fd)))
+		return libc.send(fd, data, length, flags);
+	return send_covered(fd, data, length, flags, WITH_SEND);
+}
+
+static COLD ssize_t sendto_covered(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
+                                   socklen_t to_length)
+{
+	struct outgoing o = {.how = WITH_SENDTO, .fd = fd, .flags = flags, .data = data, .length = length};
+	real();
+	meet(fd);
+	o.to = to;
+	o.to_length = to_length;
+	o.word = descriptor_word(fd);
+	if (unlikely(!tries_at_once(o.word, flags)))
+		return send_limited(&o);
+	o.before = errno;
+	const ssize_t sent = libc.sendto(fd, data, length, flags | TRY_FLAGS, to, to_length);
+	return likely(sent == (ssize_t)length) ? sent : send_incomplete(&o, sent);
+}
+
+EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
+                      socklen_t to_length)
+{
+	if (likely(descriptor_plain_socket(fd)))
+		return libc.sendto(fd, data, length, flags, to, to_length);
+	return sendto_covered(fd, data, length, flags, to, to_length);
+}
+
+static COLD ssize_t sendmsg_covered(int fd, const struct msghdr *message, int flags)
+{
+	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags, .message = message};
+	real();
+	meet(fd);
+	o.word = descriptor_word(fd);
+	if (unlikely(!tries_at_once(o.word, flags)))
+		return send_limited(&o);
+	o.before = errno;
+	const ssize_t sent = libc.sendmsg(fd, message, flags | TRY_FLAGS);
+	if (likely(sent >= 0) && likely(sent == (ssize_t)length_of(message->msg_iov, message->msg_iovlen)))
+		return sent;
+	return send_incomplete(&o, sent);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	if (likely(descriptor_plain_socket(fd)))
+		return libc.sendmsg(fd, message, flags);
+	return sendmsg_covered(fd, message, flags);
+}
+
+static COLD ssize_t writev_covered(int fd, const struct iovec *parts, int count)
+{
+	struct outgoing o = {.how = WITH_WRITEV, .fd = fd, .parts = parts};
+	real();
+	o.count = count;
+	o.word = descriptor_word(fd);
+	return send_limited(&o);
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.writev(fd, parts, count);
+	return writev_covered(fd, parts, count);
+}
+
+static COLD int sendmmsg_covered(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+	real();
+	meet(fd);
+	return sendmmsg_limited(fd, messages, count, flags);
+}
+
+EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+	if (likely(descriptor_plain_socket(fd)))
+		return libc.sendmmsg(fd, messages, count, flags);
+	return sendmmsg_covered(fd, messages, count, flags);
+}
+
+static COLD ssize_t send_file_covered(int how, int fd, int from, void *offset, size_t length)
+{
+	struct outgoing o = {.how = how, .fd = fd, .length = length};
+	real();
+	o.from = from;
+	o.offset = offset;
+	o.word = descriptor_word(fd);
+	return send_file_limited(&o);
+}
+
+EXPORT ssize_t sendfile(int fd, int from, off_t *offset, size_t length)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.sendfile(fd, from, offset, length);
+	return send_file_covered(WITH_SENDFILE, fd, from, offset, length);
+}
+
+EXPORT ssize_t sendfile64(int fd, int from, off64_t *offset, size_t length)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.sendfile64(fd, from, offset, length);
+	return send_file_covered(WITH_SENDFILE64, fd, from, offset, length);
+}
+
+static COLD ssize_t splice_covered(struct outgoing *o)
+{
+	real();
+	o->word = descriptor_word(o->fd);
+	return send_file_limited(o);
+}
+
+EXPORT ssize_t splice(int from, off64_t *from_offset, int fd, off64_t *offset, size_t length, unsigned flags)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.splice(from, from_offset, fd, offset, length, flags);
+	struct outgoing o = {.how = WITH_SPLICE, .fd = fd, .flags = (int)flags, .length = length};
+	o.from = from;
+	o.offset = from_offset;
+	o.to_offset = offset;
+	return splice_covered(&o);
+}
+
+/* stdio calls its own write(): what it writes to is bounded for that. */
+
+EXPORT int vdprintf(int fd, const char *format, va_list arguments)
+{
+	real();
+	stdio_noticed(fd);
+	return libc.vdprintf(fd, format, arguments);
+}
+
+EXPORT int dprintf(int fd, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	const int printed = vdprintf(fd, format, arguments);
+	va_end(arguments);
+	return printed;
+}
+
+EXPORT int __vdprintf_chk(int fd, int flag, const char *format, va_list arguments)
+{
+	real();
+	stdio_noticed(fd);
+	return libc.__vdprintf_chk(fd, flag, format, arguments);
+}
+
+EXPORT int __dprintf_chk(int fd, int flag, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	const int printed = __vdprintf_chk(fd, flag, format, arguments);
+	va_end(arguments);
+	return printed;
+}
+
+/* ---- receives: some bytes are some bytes; none, or an error, may be the end of a connection that had its verdict ---------- */
+
+/** What is received from a socket of ours is to be looked at: it is none or an error, or may tell that a connect is through. */
+static inline bool tells(int fd, ssize_t received)
+{
+	return unlikely(received <= 0) || unlikely(descriptor_has(fd, DESCRIPTOR_NOTICED));
+}
+
+/** The program has no such descriptor: it is a duplicate of ours. */
+static inline bool is_ours(int fd)
+{
+	real();
+	if (likely(!descriptor_has(fd, DESCRIPTOR_OURS)) || !active)
+		return false;
+	errno = EBADF;
+	return true;
+}
+
+static COLD ssize_t recv_covered(int fd, void *data, size_t length, int flags)
+{
+	if (is_ours(fd))
+		return -1;
+	const ssize_t received = libc.recv(fd, data, length, flags);
+	return tells(fd, received) ? receive_limited(fd, received, length) : received;
+}
+
+EXPORT ssize_t recv(int fd, void *data, size_t length, int flags)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.recv(fd, data, length, flags);
+	return recv_covered(fd, data, length, flags);
+}
+
+static COLD ssize_t recvfrom_covered(int fd, void *data, size_t length, int flags, struct sockaddr *from,
+                                     socklen_t *from_length)
+{
+	if (is_ours(fd))
+		return -1;
+	const ssize_t received = libc.recvfrom(fd, data, length, flags, from, from_length);
+	return tells(fd, received) ? receive_limited(fd, received, length) : received;
+}
+
+EXPORT ssize_t recvfrom(int fd, void *data, size_t length, int flags, struct sockaddr *from, socklen_t *from_length)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.recvfrom(fd, data, length, flags, from, from_length);
+	return recvfrom_covered(fd, data, length, flags, from, from_length);
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	if (unlikely(!descriptor_plain(fd)) && is_ours(fd))
+		return -1;
+	const ssize_t received = libc.recvmsg(fd, message, flags);
+	if (received >= 0 && unlikely(message->msg_controllen) && active)
+		receive_rights(message);
+	if (likely(descriptor_plain(fd)) || !tells(fd, received))
+		return received;
+	return receive_limited(fd, received, received ? 0 : length_of(message->msg_iov, message->msg_iovlen));
+}
+
+EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+	if (unlikely(!descriptor_plain(fd)) && is_ours(fd))
+		return -1;
+	const int received = libc.recvmmsg(fd, messages, count, flags, timeout);
+	for (int i = 0; active && i < received; i++)
+		if (messages[i].msg_hdr.msg_controllen)
+			receive_rights(&messages[i].msg_hdr);
+	if (likely(descriptor_plain(fd)) || !tells(fd, received))
+		return received;
+	return (int)receive_limited(fd, received, 0);
+}
+
+static COLD ssize_t read_covered(int fd, void *data, size_t length)
+{
+	if (is_ours(fd))
+		return -1;
+	const ssize_t received = libc.read(fd, data, length);
+	return tells(fd, received) ? receive_limited(fd, received, length) : received;
+}
+
+EXPORT ssize_t read(int fd, void *data, size_t length)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.read(fd, data, length);
+	return read_covered(fd, data, length);
+}
+
+static COLD ssize_t readv_covered(int fd, const struct iovec *parts, int count)
+{
+	if (is_ours(fd))
+		return -1;
+	const ssize_t received = libc.readv(fd, parts, count);
+	if (!tells(fd, received))
+		return received;
+	return receive_limited(fd, received, received ? 0 : length_of(parts, (size_t)count));
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.readv(fd, parts, count);
+	return readv_covered(fd, parts, count);
+}
+
+/* A buffer that is too small is for the real one to report. */
+
+EXPORT ssize_t __recv_chk(int fd, void *data, size_t length, size_t size, int flags)
+{
+	return length <= size ? recv(fd, data, length, flags) : real()->__recv_chk(fd, data, length, size, flags);
+}
+
+EXPORT ssize_t __recvfrom_chk(int fd, void *data, size_t length, size_t size, int flags, struct sockaddr *from,
+                              socklen_t *from_length)
+{
+	return length <= size ? recvfrom(fd, data, length, flags, from, from_length)
+	                      : real()->__recvfrom_chk(fd, data, length, size, flags, from, from_length);
+}
+
+EXPORT ssize_t __read_chk(int fd, void *data, size_t length, size_t size)
+{
+	return length <= size ? read(fd, data, length) : real()->__read_chk(fd, data, length, size);
+}
+
+/* ---- waits ----------------------------------------------------------------------------------------------------------- */
+
+/** Whether another thread may be refused while a wait of this many ms lasts. */
+static inline bool is_long(int timeout_ms)
+{
+	return (unsigned)timeout_ms > WATCH_LONG_NS / NS_PER_MS;
+}
+
+static inline int64_t ms_to_ns(int ms)
+{
+	return ms < 0 ? NEVER_NS : ms * NS_PER_MS;
+}
+
+static inline bool is_long_wait(const struct timespec *timeout)
+{
+	return !timeout || timeout->tv_sec >= WATCH_LONG_NS / NS_PER_S;
+}
+
+static COLD int poll_watched(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	real();
+	if (poll_is_plain(fds, count, is_long(timeout_ms)))
+		return libc.poll(fds, count, timeout_ms);
+	const struct timespec timeout = clock_timespec(ms_to_ns(timeout_ms));
+	return poll_limited(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
+}
+
+/* glibc declares that poll() only writes to its array. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
+/** One descriptor, in memory that the kernel has read before, for reading alone: by far the most that are waited for. */
+EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	if (likely(count == 1) &&
+	    likely((uintptr_t)&fds->events / WAIT_PAGE == atomic_load_explicit(&wait_good_page, memory_order_relaxed)) &&
+	    likely(!(fds->events & (POLLOUT | POLLWRNORM | POLLWRBAND))) && likely(!wait_matters(is_long(timeout_ms))))
+		return libc.poll(fds, count, timeout_ms);
+	return poll_watched(fds, count, timeout_ms);
+}
+
+#pragma GCC diagnostic pop
+
+EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size)
+{
+	return size / sizeof *fds < count ? real()->__poll_chk(fds, count, timeout_ms, size) : poll(fds, count, timeout_ms);
+}
+
+EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+	real();
+	if (!active || (timeout && !wait_can_read(timeout, sizeof *timeout)) ||
+	    poll_is_plain(fds, count, is_long_wait(timeout)))
+		return libc.ppoll(fds, count, timeout, mask);
+	return poll_limited(fds, count, timeout, mask);
+}
+
+EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask,
+                       size_t size)
+{
+	return size / sizeof *fds < count ? real()->__ppoll_chk(fds, count, timeout, mask, size)
+	                                  : ppoll(fds, count, timeout, mask);
+}
+
+/** Whether select(2) is none of ours; ends that this thread is a synchronous writer, if so. */
+static bool select_is_plain(const fd_set *writes, bool long_one)
+{
+	if (!active || !atomic_load_explicit(&descriptor_any, memory_order_relaxed))
+		return true;
+	if (writes || wait_matters(long_one))
+		return false;
+	writer_end();
+	return true;
+}
+
+EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, struct timeval *timeout)
+{
+	real();
+	struct timespec limit = {0};
+	if (!active || (timeout && (!wait_can_read(timeout, sizeof *timeout) || timeout->tv_sec < 0 || timeout->tv_usec < 0)) ||
+	    select_is_plain(writes, !timeout || timeout->tv_sec >= WATCH_LONG_NS / NS_PER_S))
+		return libc.select(count, reads, writes, excepts, timeout);
+	const int64_t begun_ns = clock_now_ns();
+	if (timeout)
+		limit = (struct timespec){.tv_sec = timeout->tv_sec + timeout->tv_usec / 1000000,
+		                          .tv_nsec = timeout->tv_usec % 1000000 * 1000};
+	const int ready = select_limited(count, reads, writes, excepts, timeout ? &limit : NULL, NULL);
+	if (timeout && limit.tv_sec < INT64_MAX / NS_PER_S) {
+		/* Linux leaves what is left of the time there (select(2)). */
+		int64_t left_us = limit.tv_sec * INT64_C(1000000) + (limit.tv_nsec - (clock_now_ns() - begun_ns)) / 1000;
+		if (left_us < 0)
+			left_us = 0;
+		*timeout = (struct timeval){.tv_sec = (time_t)(left_us / 1000000), .tv_usec = (suseconds_t)(left_us % 1000000)};
+	}
+	return ready;
+}
+
+EXPORT int pselect(int count, fd_set *reads, fd_set *writes, fd_set *excepts, const struct timespec *timeout,
+                   const sigset_t *mask)
+{
+	real();
+	if (!active || (timeout && !wait_can_read(timeout, sizeof *timeout)) || select_is_plain(writes, is_long_wait(timeout)))
+		return libc.pselect(count, reads, writes, excepts, timeout, mask);
+	return select_limited(count, reads, writes, excepts, timeout, mask);
+}
+
+static COLD int epoll_watched(int epfd, struct epoll_event *events, int most, int timeout_ms)
+{
+	real();
+	if (!active)
+		return libc.epoll_wait(epfd, events, most, timeout_ms);
+	return epoll_limited(epfd, events, most, ms_to_ns(timeout_ms), false, NULL);
+}
+
+EXPORT int epoll_wait(int epfd, struct epoll_event *events, int most, int timeout_ms)
+{
+	if (likely(started) && likely(epoll_is_plain(is_long(timeout_ms))))
+		return libc.epoll_wait(epfd, events, most, timeout_ms);
+	return epoll_watched(epfd, events, most, timeout_ms);
+}
+
+EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int most, int timeout_ms, const sigset_t *mask)
+{
+	real();
+	if (!active || epoll_is_plain(is_long(timeout_ms)))
+		return libc.epoll_pwait(epfd, events, most, timeout_ms, mask);
+	return epoll_limited(epfd, events, most, ms_to_ns(timeout_ms), false, mask);
+}
+
+EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int most, const struct timespec *timeout,
+                        const sigset_t *mask)
+{
+	real();
+	if (!active || (timeout && (!wait_can_read(timeout, sizeof *timeout) || timeout->tv_sec < 0 ||
+	                            timeout->tv_sec >= INT64_MAX / NS_PER_S || timeout->tv_nsec < 0 ||
+	                            timeout->tv_nsec >= NS_PER_S)) ||
+	    epoll_is_plain(is_long_wait(timeout)))
+		return libc.epoll_pwait2(epfd, events, most, timeout, mask);
+	const int64_t timeout_ns = timeout ? timeout->tv_sec * NS_PER_S + timeout->tv_nsec : NEVER_NS;
+	return epoll_limited(epfd, events, most, timeout_ns, true, mask);
+}
+
+/* ---- connections --------------------------------------------------------------------------------------------------------- */
+
+EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
+{
+	if (likely(descriptor_plain_socket(fd)))
+		return libc.connect(fd, to, length);
+	real();
+	meet(fd);
+	return connect_limited(fd, to, length);
+}
+
+EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
+{
+	const int accepted = real()->accept(fd, peer, length);
+	if (accepted >= 0 && active)
+		accept_noticed(fd, accepted, 0);
+	return accepted;
+}
+
+EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
+{
+	const int accepted = real()->accept4(fd, peer, length, flags);
+	if (accepted >= 0 && active)
+		accept_noticed(fd, accepted, flags);
+	return accepted;
+}
+
+EXPORT int close(int fd)
+{
+	if (likely(descriptor_plain(fd)))
+		return libc.close(fd);
+	real();
+	return close_limited(fd);
+}

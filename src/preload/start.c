@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Starts the library: bindings, limits, and the sockets that came over exec.
+ */
+#include "preload/start.h"
+
+#include <errno.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+#include "config.h"
+
+#include "base/anchor.h"
+#include "base/libc.h"
+#include "base/process.h"
+#include "base/signals.h"
+#include "calls/options.h"
+#include "calls/wait.h"
+#include "connection/memory.h"
+#include "connection/socket.h"
+#include "limits/configured.h"
+#include "tell/digest.h"
+#include "tell/line.h"
+#include "tell/log.h"
+#include "tell/report.h"
+#include "tell/summary.h"
+
+/** Inherited descriptors are looked for below this number, by a poll(2) for so many: more would take stack that most
+ * programs never touch. */
+#define INHERITED_MOST 1024
+#define INHERITED_AT_ONCE 256
+
+bool started;
+
+/** sndtimeo --status looks for it; nothing here does. */
+__attribute__((used)) static struct anchor anchor = {.magic = ANCHOR_MAGIC};
+
+static void complain(enum settings_fault fault, const char *what, const char *why, void *context)
+{
+	char buffer[SETTINGS_COMPLAINT_SIZE];
+	struct text line;
+	(void)context;
+	text_start(&line, buffer, sizeof buffer);
+	settings_complaint(&line, fault, what, why, true);
+	report_complaint(buffer);
+}
+
+/** Adopt the sockets among the @p count descriptors from @p first on. */
+static void arm_some(int first, nfds_t count)
+{
+	struct pollfd open[INHERITED_AT_ONCE], *const end = open + count;
+	for (struct pollfd *p = open; p < end; p++) {
+		p->fd = first++;
+		p->events = 0;
+	}
+	if (libc.poll(open, count, 0) < 0)
+		return;
+	for (const struct pollfd *p = open; p < end; p++)
+		if (!(p->revents & POLLNVAL))
+			adopt(p->fd);
+}
+
+static void arm_inherited(void)
+{
+	struct rlimit most;
+	nfds_t count = INHERITED_MOST;
+	/* No descriptor is higher, and poll(2) refuses more entries. */
+	if (libc.getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur < count)
+		count = (nfds_t)most.rlim_cur;
+	for (nfds_t first = 0; first < count; first += INHERITED_AT_ONCE)
+		arm_some((int)first, count - first < INHERITED_AT_ONCE ? count - first : INHERITED_AT_ONCE);
+}
+
+/** Where nothing can be told, somebody should hear of it. */
+static void check_log(void)
+{
+	char buffer[SETTINGS_COMPLAINT_SIZE];
+	struct text line;
+	const int error = log_defect();
+	if (!error)
+		return;
+	text_start(&line, buffer, sizeof buffer);
+	text_add(&line, SETTINGS_PREFIX "LOG='");
+	text_add_foreign(&line, settings.log == LOG_TO_FILE ? settings.log_path : "syslog", 60);
+	text_add(&line, "': ");
+	text_add_error(&line, error);
+	text_add(&line, ": timeouts are not told of");
+	report_complaint(buffer);
+}
+
+static void start_modules(void)
+{
+	process_start();
+	wait_start();
+	if (settings.summary) {
+		summary_start();
+		summary_on = true;
+	}
+	check_log();
+	anchor = (struct anchor){.magic = ANCHOR_MAGIC, .version = PACKAGE_VERSION, .settings = &settings,
+	                         .rules = settings.rules.count, .memories = memory_chunks(), .active = &active};
+}
+
+/** A libc that lacks what we need: nothing is limited, and one line says so. */
+static void give_up(const char *missing)
+{
+	char buffer[SETTINGS_COMPLAINT_SIZE];
+	struct text line;
+	text_start(&line, buffer, sizeof buffer);
+	text_add_format(&line, "this libc has no %s(): nothing is limited", missing);
+	report_complaint(buffer);
+}
+
+static void begin(void)
+{
+	/* The environment of a program that runs with more rights than its caller is not to be trusted. */
+	if (libc.getauxval(AT_SECURE) || !settings_given(environ))
+		return;
+	const char *missing = bind_libc_rest();
+	if (missing && !(libc.write && libc.syscall && libc.poll && libc.pthread_sigmask && libc.pthread_setcancelstate))
+		return;
+	const int cancelled = signals_hold_cancellation();
+	log_start();
+	settings_read(&settings, environ, complain, NULL);
+	line_start();
+	if (missing)
+		give_up(missing);
+	else if (settings.verbose)
+		report_active();
+	if (settings_limit(&settings) && !missing) {
+		start_modules();
+		active = true;
+		arm_inherited();
+	}
+	signals_release_cancellation(cancelled);
+}
+
+void start(void)
+{
+	static atomic_flag begun = ATOMIC_FLAG_INIT;
+	const int before = errno;
+	const bool again = atomic_flag_test_and_set(&begun);
+	/* Whoever comes while another thread begins does not wait for it, and has no limits yet. */
+	bind_libc();
+	started = true;
+	if (!again) {
+		begin();
+		descriptor_known = active ? DESCRIPTOR_SEEN : 0;
+		descriptor_bound = DESCRIPTORS;
+	}
+	errno = before;
+}
+
+void finish(void)
+{
+	if (!active || !summary_on || process_is_vforked())
+		return;
+	const int before = errno;
+	if (summary_claim())
+		digest_tell();
+	errno = before;
+}
+
+void start_may_end(void)
+{
+	const int before = errno;
+	if (settings.verbose)
+		report_sandboxed();
+	finish();
+	errno = before;
+}
+
+void start_no_more(void)
+{
+	active = false;
+	descriptor_known = 0;
+}
+
+/* A program without libc has nothing to limit, and us nothing to run with. */
+#pragma weak dl_iterate_phdr
+
+__attribute__((constructor)) static void construct(void)
+{
+	if (dl_iterate_phdr)
+		start();
+}
+
+__attribute__((destructor)) static void destruct(void)
+{
+	finish();
+}
