@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What MPTCP has of what TCP has. Most of it came by and by, so that nearly all of this is for the record. */
+#include "fact.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+static struct pair connected_by_mptcp(void)
+{
+	struct sockaddr_in address;
+	struct pair pair;
+	int listener = bound_socket(IPPROTO_MPTCP, &address);
+
+	set(listener, SOL_SOCKET, SO_RCVBUF, SMALL);
+	pair.near = new_socket(SOCK_STREAM, IPPROTO_MPTCP);
+	set(pair.near, SOL_SOCKET, SO_SNDBUF, SMALL);
+	if (listen(listener, 1) < 0 || connect_to(pair.near, &address) < 0)
+		die("connect");
+	pair.far = accept(listener, NULL, NULL);
+	close(listener);
+	return pair;
+}
+
+int main(void)
+{
+	int probe = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
+	struct pair pair, lingering;
+	struct linger abort = {1, 0};
+	struct tcp_info info = {.tcpi_state = 0}, later;
+	socklen_t length = sizeof info;
+	struct call sender, receiver;
+	uint32_t memory[9];
+	const char *end;
+
+	if (probe < 0) {
+		skip("MPTCP", "%s", error_name(errno));
+		return 0;
+	}
+	pair = connected_by_mptcp();
+	lingering = connected_by_mptcp();
+	fact("MPTCP, MSG_DONTWAIT with some room", "some", "%s",
+	     said(send(pair.near, much(), MUCH, MSG_DONTWAIT), MUCH));
+	fill(pair.near);
+	fact("MPTCP, MSG_DONTWAIT without room", "EAGAIN", "%s",
+	     said(send(pair.near, much(), MUCH, MSG_DONTWAIT), MUCH));
+	note("MPTCP, SIOCOUTQ of a full socket", "%d", outstanding(pair.near));
+	note("MPTCP, TCP_INFO", "%s, %d bytes", said(getsockopt(pair.near, IPPROTO_TCP, TCP_INFO, &info, &length), 0),
+	     (int)length);
+	length = sizeof memory;
+	note("MPTCP, SO_MEMINFO", "%s", said(getsockopt(pair.near, SOL_SOCKET, 55, memory, &length), 0));
+	note("MPTCP, TCP_USER_TIMEOUT", "%s",
+	     get(pair.near, IPPROTO_TCP, TCP_USER_TIMEOUT) < 0
+	             ? error_name(-get(pair.near, IPPROTO_TCP, TCP_USER_TIMEOUT))
+	             : "yes");
+	note("MPTCP, TCP_NOTSENT_LOWAT", "%s",
+	     get(pair.near, IPPROTO_TCP, TCP_NOTSENT_LOWAT) < 0
+	             ? error_name(-get(pair.near, IPPROTO_TCP, TCP_NOTSENT_LOWAT))
+	             : "yes");
+	take(pair.far, SMALL / 2, NULL);
+	sleep_ms(50);
+	length = sizeof later;
+	if (getsockopt(pair.near, IPPROTO_TCP, TCP_INFO, &later, &length) == 0)
+		note("MPTCP, half a buffer was read: tcpi_bytes_acked, tcpi_snd_wnd", "%lld more, %u, was %u",
+		     (long long)(later.tcpi_bytes_acked - info.tcpi_bytes_acked), later.tcpi_snd_wnd,
+		     info.tcpi_snd_wnd);
+	note("  and SIOCOUTQ", "%d", outstanding(pair.near));
+	fill(pair.near);
+
+	begin(&sender, send_much, pair.near);
+	begin(&receiver, receive_byte, pair.near);
+	note("MPTCP, connect(AF_UNSPEC) while other threads wait", "%s", said(disconnect(pair.near), 0));
+	note("  and the thread that sends", "%s", outcome(&sender, 300));
+	note("  and the thread that receives", "%s", outcome(&receiver, 300));
+	take(pair.far, MUCH, &end);
+	note("  and the peer's receive after what had arrived", "%s", end);
+
+	setsockopt(lingering.near, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+	close(lingering.near);
+	note("MPTCP, SO_LINGER {1, 0} and close: the peer's receive", "%s", said(receive_byte(lingering.far), 1));
+	return 0;
+}
