@@ -36,7 +36,7 @@
 #define SMALL 16384
 #define PROGRAM_SECONDS 30
 
-HELPER void die(const char *what)
+HELPER __attribute__((noreturn)) void die(const char *what)
 {
 	fprintf(stderr, "%s: %s\n", what, strerror(errno));
 	exit(99);
@@ -390,11 +390,15 @@ HELPER void begin_in_child(struct call *call, ssize_t (*make)(int), int fd)
 	if (call->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		sigaction(SIGUSR1, &action, NULL);
+		if (write(ends[1], "", 1) != 1)
+			_exit(99);
 		make_call(call);
 		_exit(write(ends[1], call, sizeof *call) != sizeof *call);
 	}
 	close(ends[1]);
 	call->from_child = ends[0];
+	if (read(ends[0], &(char){0}, 1) != 1)
+		die("a child");
 	sleep_ms(100);
 }
 
