@@ -22,6 +22,37 @@ static struct pair connected_by_mptcp(void)
 	return pair;
 }
 
+static struct sockaddr_in nobody;
+
+static ssize_t connect_to_nobody(int fd)
+{
+	return connect_to(fd, &nobody);
+}
+
+/* There is nothing but SO_SNDTIMEO for a connect that blocks, and nothing at all for one that does not. */
+static void try_connect(int fd)
+{
+	struct timeval limit = {0, 300000};
+	struct sockaddr_in refusing;
+	struct call call;
+	const char *end;
+	int value = 1500;
+
+	note("MPTCP, setting TCP_USER_TIMEOUT", "%s",
+	     said(setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value), 0));
+	value = 1;
+	note("MPTCP, setting TCP_SYNCNT", "%s", said(setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &value, sizeof value), 0));
+	nobody = blackhole();
+	bound_socket(0, &refusing);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	begin(&call, connect_to_nobody, fd);
+	end = outcome(&call, 3000);
+	holds("MPTCP, SO_SNDTIMEO 300 on connect", "EINPROGRESS, 280 to 700 ms",
+	      strcmp(end, "EINPROGRESS") == 0 && call.ms >= 280 && call.ms <= 700, "%s, %d ms", end, (int)call.ms);
+	fact("  and connect(AF_UNSPEC)", "0", "%s", said(disconnect(fd), 0));
+	fact("  and a connect() after that, elsewhere", "ECONNREFUSED", "%s", said(connect_to(fd, &refusing), 0));
+}
+
 int main(void)
 {
 	int probe = socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
@@ -37,6 +68,7 @@ int main(void)
 		skip("MPTCP", "%s", error_name(errno));
 		return 0;
 	}
+	try_connect(probe);
 	pair = connected_by_mptcp();
 	lingering = connected_by_mptcp();
 	fact("MPTCP, MSG_DONTWAIT with some room", "some", "%s",

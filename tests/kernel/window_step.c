@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A peer that reads is silent until its kernel has enough free memory to announce: a sixteenth of the receive buffer, and
-   memory is freed in whole packets. Those it has merged meanwhile, so that it may be nearly the whole buffer. */
+/* A peer that reads is silent until its kernel has enough free memory to announce, about a sixteenth of the receive
+   buffer. Memory is freed in whole packets: of 1500 bytes on a slow link, but where packets are merged, as on loopback,
+   into up to 64 KB or more, the silence may last for nearly the whole buffer. */
 #include "fact.h"
 
 static void try_pieces(const char *name, size_t piece)
