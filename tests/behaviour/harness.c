@@ -162,7 +162,8 @@ static char **command_of(const struct setting *setting, char *script, const char
 
 	cr_assert(arguments != NULL);
 	if (!setting->far_peer) {
-		arguments[n++] = strdup(needed("SNDTIMEO_TEST_TESTER"));
+		arguments[n++] = setting->program ? text("%s/%s", needed("SNDTIMEO_TEST_PROGRAMS"), setting->program)
+						  : strdup(needed("SNDTIMEO_TEST_TESTER"));
 		arguments[n++] = script;
 		return arguments;
 	}

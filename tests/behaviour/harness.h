@@ -11,6 +11,7 @@
  *     expect(run, "send.ret", ...);
  *
  * From the environment: SNDTIMEO_TEST_LIBRARY and SNDTIMEO_TEST_TESTER (absolute paths), and, optional,
+ * SNDTIMEO_TEST_PROGRAMS (the folder of those built from programs/), SNDTIMEO_TEST_CLOCK (a library built from clock.c),
  * SNDTIMEO_TEST_PRELOAD_FIRST (goes in front in LD_PRELOAD: a sanitizer's runtime), SNDTIMEO_TEST_SYMBOLS (a file, one
  * exported symbol a line), SNDTIMEO_TEST_EARLY (a library built from early.c), SNDTIMEO_TEST_BEHIND (what the names of those
  * built from behind.c begin with), SNDTIMEO_TEST_SEED,
@@ -46,6 +47,7 @@ struct setting {
 	bool socket_errors;     /**< its standard error is a unix socket, as under a journal, and not a pipe */
 	unsigned closed;        /**< standard descriptors that the run is begun without: bit 0, 1 and 2 */
 	int watchdog_ms;        /**< the run is killed after so long; 0: WATCHDOG_MS */
+	const char *program;    /**< of programs/, instead of the tester: it gets the script as its one argument; NULL: the tester */
 	const char *far_peer;   /**< words for serve.c: a peer at FAR_ADDRESS and FAR_PORT, a delayed link away; NULL: none */
 	int delay_ms;           /**< of that link, each way */
 };

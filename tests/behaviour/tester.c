@@ -991,6 +991,11 @@ static const struct known_step {
 	{ "unixserve", step_unixserve }, { "unix", step_unix },
 	{ "unixlisten", step_unixlisten },
 	{ "leave", step_leave },       { "fsize", step_fsize },
+	{ "reuse", step_reuse },       { "carry", step_carry },
+	{ "shared", step_shared },     { "nest", step_nest },
+	{ "rawsock", step_rawsock },   { "rawconnect", step_rawconnect },
+	{ "hand", step_hand },         { "past", step_past },
+	{ "linger", step_linger },     { "deny", step_deny },
 };
 
 static struct step *parse_step(char *text)

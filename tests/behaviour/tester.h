@@ -160,4 +160,20 @@ void step_leave(struct step *step);
 void step_upload(struct step *step);
 void step_sync(struct step *step);
 
+/* tester_reuse.c */
+void step_reuse(struct step *step);
+void step_carry(struct step *step);
+void step_shared(struct step *step);
+
+/* tester_raw.c */
+void step_rawsock(struct step *step);
+void step_rawconnect(struct step *step);
+void step_hand(struct step *step);
+void step_past(struct step *step);
+void step_linger(struct step *step);
+void step_deny(struct step *step);
+
+/* tester_nested.c */
+void step_nest(struct step *step);
+
 #endif
