@@ -996,6 +996,8 @@ static const struct known_step {
 	{ "rawsock", step_rawsock },   { "rawconnect", step_rawconnect },
 	{ "hand", step_hand },         { "past", step_past },
 	{ "linger", step_linger },     { "deny", step_deny },
+	{ "seen", step_seen },         { "own", step_own },
+	{ "stranger", step_stranger },
 };
 
 static struct step *parse_step(char *text)

@@ -156,6 +156,11 @@ void step_unixlisten(struct step *step);
 void step_unix(struct step *step);
 void step_leave(struct step *step);
 
+/* tester_healthy.c */
+void step_seen(struct step *step);
+void step_own(struct step *step);
+void step_stranger(struct step *step);
+
 /* tester_loops.c */
 void step_upload(struct step *step);
 void step_sync(struct step *step);
