@@ -203,26 +203,61 @@ static uint64_t offset_of(const struct reader *r, uint64_t address)
 	return UINT64_MAX;
 }
 
-static void read_soname(const struct reader *r, const struct segment *dynamic)
+static bool read_entry(const struct reader *r, const struct segment *dynamic, size_t index, uint64_t *tag, uint64_t *value)
 {
 	unsigned char entry[sizeof(Elf64_Dyn)];
 	const size_t size = SIZE_OF(r->elf, Dyn);
-	uint64_t strings = 0, name = 0;
 
-	for (size_t i = 0; i < MOST_DYNAMIC_ENTRIES && i < dynamic->size / size; i++) {
-		if (!read_all(r, entry, size, dynamic->offset + i * size))
+	if (index >= MOST_DYNAMIC_ENTRIES || index >= dynamic->size / size ||
+	    !read_all(r, entry, size, dynamic->offset + index * size))
+		return false;
+	*tag = MEMBER(r->elf, Dyn, d_tag, entry);
+	*value = MEMBER(r->elf, Dyn, d_un, entry);
+	return *tag != DT_NULL;
+}
+
+/* As gcc and clang name it. Nothing else that is in there may get into LD_PRELOAD. */
+static bool is_runtime(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
+
+	return (strncmp(name, "libasan.so", strlen("libasan.so")) == 0 ||
+	        strncmp(name, "libclang_rt.asan", strlen("libclang_rt.asan")) == 0) &&
+	       name[strspn(name, allowed)] == '\0';
+}
+
+/* Among the libraries that it asks for, whose names are at @p strings. */
+static void read_runtime(const struct reader *r, const struct segment *dynamic, uint64_t strings)
+{
+	char name[sizeof r->elf->runtime + 1];
+	uint64_t tag, value;
+
+	for (size_t i = 0; read_entry(r, dynamic, i, &tag, &value); i++) {
+		if (tag != DT_NEEDED || value > UINT64_MAX - strings)
+			continue;
+		read_string(r, name, sizeof name, strings + value);
+		/* One that is longer was cut. */
+		if (is_runtime(name) && strlen(name) < sizeof r->elf->runtime) {
+			strcpy(r->elf->runtime, name);
 			return;
-		const uint64_t tag = MEMBER(r->elf, Dyn, d_tag, entry);
-
-		if (tag == DT_NULL)
-			break;
-		if (tag == DT_STRTAB)
-			strings = MEMBER(r->elf, Dyn, d_un, entry);
-		if (tag == DT_SONAME)
-			name = MEMBER(r->elf, Dyn, d_un, entry);
+		}
 	}
-	if (name != 0)
-		read_string(r, r->elf->soname, sizeof r->elf->soname, offset_of(r, strings + name));
+}
+
+static void read_dynamic(const struct reader *r, const struct segment *dynamic)
+{
+	uint64_t tag, value, strings = 0, soname = 0;
+
+	for (size_t i = 0; read_entry(r, dynamic, i, &tag, &value); i++) {
+		if (tag == DT_STRTAB)
+			strings = value;
+		if (tag == DT_SONAME)
+			soname = value;
+	}
+	if (*r->elf->interpreter)
+		read_runtime(r, dynamic, offset_of(r, strings));
+	else if (soname != 0)
+		read_string(r, r->elf->soname, sizeof r->elf->soname, offset_of(r, strings + soname));
 }
 
 bool elf_read(int fd, struct elf *elf)
@@ -244,8 +279,7 @@ bool elf_read(int fd, struct elf *elf)
 			elf->is_go = has_go_note(&r, &segment);
 	}
 	elf->is_go = elf->is_go || has_go_section(&r);
-	if (*elf->interpreter == '\0')
-		read_soname(&r, &dynamic);
+	read_dynamic(&r, &dynamic);
 	return true;
 }
 

@@ -17,6 +17,9 @@ struct elf {
 	uint16_t machine;           /**< EM_... */
 	char interpreter[PATH_MAX]; /**< the dynamic loader that it asks for; empty: none */
 	char soname[32];            /**< the beginning of its name if it is a library without a loader; empty: none */
+	/** The shared runtime of AddressSanitizer that it asks for, "libasan.so.8": a name of letters, digits and "._+-".
+	 * Empty: none. */
+	char runtime[64];
 };
 
 /**

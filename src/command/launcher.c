@@ -303,7 +303,23 @@ static void show_settings(const struct settings *settings)
 	       settings->dry_run ? ", dry run" : "", settings->summary ? ", summary" : "");
 }
 
-static _Noreturn void show_check(const char *command, const struct finding *finding, const struct settings *settings)
+/* What LD_PRELOAD is going to be: the library first, but for AddressSanitizer's runtime, which ends the program if it
+ * is not. It is named as the program names it, and so the loader looks where it looks for what the program needs. */
+static char *preload_value(const char *library, const struct finding *finding)
+{
+	char *first = NULL;
+
+	if (finding->runtime && asprintf(&first, "%s:%s", finding->runtime, library) < 0)
+		first = checked(NULL);
+
+	char *value = checked(preload_with(first ? first : library, getenv("LD_PRELOAD")));
+
+	free(first);
+	return value;
+}
+
+static _Noreturn void show_check(const char *command, const char *library, const struct finding *finding,
+                                 const struct settings *settings)
 {
 	static const char *const verdicts[] = {[REACHED] = "can be limited", [NOT_REACHED] = "cannot be limited",
 	                                       [CANNOT_TELL] = "cannot be judged"};
@@ -313,6 +329,8 @@ static _Noreturn void show_check(const char *command, const struct finding *find
 		printf(": %s", finding->why);
 	if (finding->advice)
 		printf("; %s", finding->advice);
+	if (finding->reach == REACHED && finding->runtime)
+		printf("; the runtime of its sanitizer comes first: LD_PRELOAD=%s", preload_value(library, finding));
 	putchar('\n');
 	show_settings(settings);
 	finish_output(finding->reach == REACHED ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -331,11 +349,13 @@ static void refuse_unreached(const struct finding *finding, bool force)
 	exit(EXIT_OWN_FAILURE);
 }
 
-static void set_preload(const char *library)
+static void set_preload(const char *library, const struct finding *finding, const struct settings *settings)
 {
-	char *value = checked(preload_with(library, getenv("LD_PRELOAD")));
+	char *value = preload_value(library, finding);
 
 	set_variable("LD_PRELOAD", value);
+	if (finding->runtime && settings->verbose && settings->log == LOG_TO_STDERR)
+		fprintf(stderr, "sndtimeo: the runtime of the program's sanitizer comes first: LD_PRELOAD=%s\n", value);
 	free(value);
 }
 
@@ -359,9 +379,9 @@ int main(int argc, char **argv)
 	const struct finding finding = reach_of(library, command);
 
 	if (request.check)
-		show_check(command[0], &finding, settings);
+		show_check(command[0], library, &finding, settings);
 	refuse_unreached(&finding, request.force);
-	set_preload(library);
+	set_preload(library, &finding, settings);
 
 	/* No fork: the program keeps our pid, and its parent gets its exit status and may signal it. */
 	execvp(command[0], command);

@@ -437,6 +437,8 @@ static bool judge_program(struct walk *walk, const char *path, int fd, const str
 		return false;
 	if (loader)
 		return follow_loader(walk);
+	if (*elf->runtime && !(walk->finding.runtime = strdup(elf->runtime)))
+		return conclude_no_memory(walk);
 	return walk->by_loader ? conclude_reached(walk) : judge_dynamic(walk, elf);
 }
 
@@ -805,5 +807,6 @@ void finding_free(struct finding *finding)
 	free(finding->chain);
 	free(finding->why);
 	free(finding->advice);
+	free(finding->runtime);
 	*finding = (struct finding){0};
 }

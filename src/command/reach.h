@@ -20,6 +20,9 @@ struct finding {
 	char *chain;
 	char *why;    /**< what is in the way; NULL if REACHED */
 	char *advice; /**< what to do about it; NULL if REACHED, and mostly if CANNOT_TELL */
+	/** The sanitizer's runtime that has to be in LD_PRELOAD before the library, or the program ends itself; as the
+	 * program names it, for the loader to look for; NULL: none. */
+	char *runtime;
 };
 
 /**

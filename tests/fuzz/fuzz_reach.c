@@ -33,6 +33,8 @@ static void check(const char *const *command)
 	check_line(finding.chain);
 	check_line(finding.why);
 	check_line(finding.advice);
+	HOLDS(!finding.runtime || !strpbrk(finding.runtime, " :/$"));
+	check_line(finding.runtime);
 	finding_free(&finding);
 }
 

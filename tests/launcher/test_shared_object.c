@@ -157,3 +157,37 @@ Test(shared_object, program_with_musl_is_limited)
 	cr_expect(took_ms >= 950 && took_ms < 2000, "%ld ms", took_ms);
 	cr_expect(strstr(outcome.err, "timed out after 1."), "%s", outcome.err);
 }
+
+/* AddressSanitizer ends a program in which its runtime is not the first library, and does not say what to do. */
+Test(shared_object, program_with_address_sanitizer_is_limited)
+{
+	const char *source = text("%s/tests/launcher/musl.c", needed("SNDTIMEO_TEST_SRCDIR"));
+	const char *order = "LD_PRELOAD=libasan.so.";
+	char program[] = "./asan-test-XXXXXX";
+	int fd = mkostemp(program, O_CLOEXEC), error = 0;
+	long took_ms = -1;
+
+	skip_if_instrumented();
+	cr_assert(fd >= 0 && close(fd) == 0);
+	struct outcome compiled = run(&(struct invocation){.program = "/usr/bin/env"},
+	                              ARGUMENTS("gcc", "-fsanitize=address", "-o", program, source));
+	struct outcome bare = run(&(struct invocation){.program = "/usr/bin/env"}, ARGUMENTS("timeout", "1", program));
+
+	if (compiled.exit_status != 0 || bare.exit_status != 124) {
+		unlink(program);
+		cr_skip_test("there is no gcc with an AddressSanitizer that works here: %s%s", compiled.err, bare.err);
+	}
+	const struct invocation strict = {.environment = ARGUMENTS("ASAN_OPTIONS=verify_asan_link_order=1")};
+	struct outcome check = run(&strict, ARGUMENTS("--check", program));
+	struct outcome outcome = run(&strict, ARGUMENTS("--verbose", "-s", "1", program));
+
+	unlink(program);
+	cr_expect_eq(check.exit_status, 0);
+	cr_expect(strstr(check.out, "asan-test-") && strstr(check.out, "can be limited; ") &&
+	                  strstr(check.out, order) && strstr(check.out, needed("SNDTIMEO_TEST_LIBRARY")),
+	          "%s", check.out);
+	cr_expect(strstr(outcome.err, order), "%s", outcome.err);
+	cr_assert(sscanf(outcome.out, "%d %ld", &error, &took_ms) == 2, "%s%s", outcome.out, outcome.err);
+	cr_expect_eq(error, ETIMEDOUT, "%s", strerror(error));
+	cr_expect(took_ms >= 950 && took_ms < 3000, "%ld ms", took_ms);
+}

@@ -41,6 +41,7 @@ struct specimen {
 	const char *note;        /* the name of one */
 	const char *section;
 	const char *soname;
+	const char *needed; /* the name of a library, after another */
 };
 
 struct image {
@@ -126,6 +127,21 @@ static void put_soname(struct image *image, const char *soname)
 	put_segment(image, 2, PT_DYNAMIC, at, 3 * size);
 }
 
+static void put_needed(struct image *image, const char *needed)
+{
+	const size_t other = append(image, "libc.so.6"), name = append(image, needed), at = append(image, "");
+	const size_t size = SIZE_OF(image, Dyn);
+
+	PUT(image, Dyn, d_tag, at, DT_NEEDED);
+	PUT(image, Dyn, d_un, at, other - 100);
+	PUT(image, Dyn, d_tag, at + size, DT_NEEDED);
+	PUT(image, Dyn, d_un, at + size, name - 100);
+	PUT(image, Dyn, d_tag, at + 2 * size, DT_STRTAB);
+	PUT(image, Dyn, d_un, at + 2 * size, 100);
+	PUT(image, Dyn, d_un, at + 3 * size, 0);
+	put_segment(image, 2, PT_DYNAMIC, at, 4 * size);
+}
+
 static void put_section(struct image *image, const char *name)
 {
 	const size_t names = append(image, name), at = append(image, ""), size = SIZE_OF(image, Shdr);
@@ -147,6 +163,8 @@ static struct image make(const struct specimen *specimen)
 		put_note(&image, specimen->note);
 	if (specimen->soname)
 		put_soname(&image, specimen->soname);
+	if (specimen->needed)
+		put_needed(&image, specimen->needed);
 	if (specimen->section)
 		put_section(&image, specimen->section);
 	put_segment(&image, 3, PT_LOAD, 0, sizeof image.bytes);
@@ -300,6 +318,48 @@ Test(reach, the_library_says_what_it_is_for)
 	expect(reach_of("bin", COMMAND("./dynamic")), CANNOT_TELL, "'bin' is not a library", "");
 }
 
+/* Nothing but a name may get into LD_PRELOAD. */
+Test(reach, runtime_of_a_sanitizer)
+{
+#define FIFTY "01234567890123456789012345678901234567890123456789"
+	static const struct {
+		struct specimen specimen;
+		const char *runtime;
+	} cases[] = {
+		{{.interpreter = "/", .needed = "libasan.so.8"}, "libasan.so.8"},
+		{{.interpreter = "/", .needed = "libasan.so"}, "libasan.so"},
+		{{.interpreter = "/", .needed = "libclang_rt.asan-x86_64.so"}, "libclang_rt.asan-x86_64.so"},
+		{{.interpreter = "/", .needed = "libclang_rt.asan.so"}, "libclang_rt.asan.so"},
+		{{.interpreter = "/", .needed = "libasan.so.8:/tmp/other.so"}, NULL},
+		{{.interpreter = "/", .needed = "libasan.so.8 other.so"}, NULL},
+		{{.interpreter = "/", .needed = "libasan.so.8\n"}, NULL},
+		{{.interpreter = "/", .needed = "libasan.so.$LIB"}, NULL},
+		{{.interpreter = "/", .needed = "libasan.so/other.so"}, NULL},
+		{{.interpreter = "/", .needed = "./libasan.so.8"}, NULL},
+		{{.interpreter = "/", .needed = "libasan.so.\xc3\xa4"}, NULL},
+		{{.interpreter = "/", .needed = "libasan.so.89" FIFTY}, "libasan.so.89" FIFTY},
+		{{.interpreter = "/", .needed = "libasan.so.890" FIFTY}, NULL}, /* as long as nobody's is */
+		{{.interpreter = "/", .needed = "libasan.so.890" FIFTY FIFTY}, NULL},
+		/* They find no fault with what is before them. */
+		{{.interpreter = "/", .needed = "libtsan.so.2"}, NULL},
+		{{.interpreter = "/", .needed = "libubsan.so.1"}, NULL},
+		{{.interpreter = "/", .needed = "libexample.so"}, NULL},
+		{{.interpreter = "/"}, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		write_program("program", &cases[i].specimen);
+		struct finding finding = reach_of("lib.so", COMMAND("./bin/env", "A=1", "./program"));
+
+		cr_expect_eq(finding.reach, REACHED, "%zu: %s", i, shown(finding.why));
+		cr_expect(finding.runtime && cases[i].runtime ? strcmp(finding.runtime, cases[i].runtime) == 0
+		                                              : finding.runtime == cases[i].runtime,
+		          "%zu: %s", i, shown(finding.runtime));
+		finding_free(&finding);
+		cr_expect_null(finding.runtime);
+	}
+}
+
 Test(reach, cut_off_anywhere)
 {
 	const struct image image = make(&(struct specimen){.interpreter = "/", .note = "GNU", .soname = "l"});
@@ -319,6 +379,7 @@ Test(reach, anything_may_be_wrong_anywhere)
 		{.interpreter = "/", .note = "Gone", .section = ".text"},
 		{.soname = "ld-none", .type = ET_DYN, .note = "Gone", .section = ".text"},
 		{.soname = "ld-none", .type = ET_DYN, .note = "Gone", .section = ".text", .is_32_bit = true},
+		{.interpreter = "/", .needed = "libasan.so.8"},
 	};
 	static const unsigned char values[] = {0, 1, 0x7f, 0x80, 0xff};
 
