@@ -55,13 +55,13 @@ class Place:
         preload = {} if self.case == BARE else {'LD_PRELOAD': self.library}
         return {**os.environ, **preload, **self.settings(), **more}
 
-    def by_command(self, argv):
-        """Begun by the command, where there are limits to give."""
-        if self.case == BARE:
-            return argv
-        if self.case == INERT:
-            return ['env', 'LD_PRELOAD=' + self.library] + argv
-        return [self.command] + LIMIT_OPTIONS + (['--verbose'] if self.case == VERBOSE else []) + ['--'] + argv
+    def by_command(self, argv, other=None):
+        """Begun by the command, where there are limits to give. Another library may come after ours."""
+        if self.case in (BARE, INERT):
+            preload = ([] if self.case == BARE else [self.library]) + ([other] if other else [])
+            return ['env', 'LD_PRELOAD=' + ':'.join(preload)] + argv if preload else argv
+        before = ['env', 'LD_PRELOAD=' + other] if other else []
+        return before + [self.command] + LIMIT_OPTIONS + (['--verbose'] if self.case == VERBOSE else []) + ['--'] + argv
 
     # ---- programs
 
