@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -11,7 +12,6 @@ SKIPPED = 77
 # How a program is run, if its scene says nothing else. `verbose` is for those in a sandbox: telling takes system calls.
 BARE, INERT, LIMITS, VERBOSE = 'bare', 'library alone', 'limits', 'limits and verbose'
 CASES = (BARE, INERT, LIMITS)
-LIMIT_OPTIONS = ['-c', '5', '-s', '30']
 SECONDS_TO_START = 20
 SECONDS_TO_END = 60
 PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'programs')
@@ -32,6 +32,7 @@ class Place:
         self.isolated = isolated   # in namespaces of its own, with nothing but the loopback in its network
         self.command = os.path.join(build, 'sndtimeo')
         self.step = 'start'
+        self.options = ['-c', '5', '-s', '30']
         self.started = []
         self.logs = []
         # A copy, because whoever runs the program may not be let into the build tree.
@@ -42,6 +43,9 @@ class Place:
         return os.path.join(self.folder, name)
 
     # ---- under the library
+
+    def limited(self):
+        return self.case not in (BARE, INERT)
 
     def settings(self):
         if self.case == LIMITS:
@@ -61,17 +65,23 @@ class Place:
             preload = ([] if self.case == BARE else [self.library]) + ([other] if other else [])
             return ['env', 'LD_PRELOAD=' + ':'.join(preload)] + argv if preload else argv
         before = ['env', 'LD_PRELOAD=' + other] if other else []
-        return before + [self.command] + LIMIT_OPTIONS + (['--verbose'] if self.case == VERBOSE else []) + ['--'] + argv
+        return before + [self.command] + self.options + (['--verbose'] if self.case == VERBOSE else []) + ['--'] + argv
 
     # ---- programs
 
     def run(self, argv, seconds=SECONDS_TO_END, succeeds=True, **how):
-        """Returns what it wrote to standard output and error, and its status."""
-        done = subprocess.run(argv, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors='replace', timeout=seconds, check=False, **how)
-        if succeeds and done.returncode:
-            raise Failure('%s ended with %d: %s' % (' '.join(argv)[:300], done.returncode, done.stdout[-2000:]))
-        return done
+        """Returns what it wrote to standard output and error, and its status. Out of time, all of its session ends."""
+        with subprocess.Popen(argv, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors='replace', start_new_session=True,
+                              **how) as process:
+            try:
+                said = process.communicate(timeout=seconds)[0]
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        if succeeds and process.returncode:
+            raise Failure('%s ended with %d: %s' % (' '.join(argv)[:300], process.returncode, said[-2000:]))
+        return subprocess.CompletedProcess(argv, process.returncode, said)
 
     def start(self, argv, name, port=None, **how):
         """A server; returns when it listens at the port of 127.0.0.1."""
