@@ -59,7 +59,8 @@ int main(int argc, char **argv)
 		return fail("connect", 0);
 	while (done < bytes) {
 		const size_t at = (size_t)done % sizeof data, left = (size_t)(bytes - done);
-		const ssize_t count = send(fd, data + at, left < sizeof data - at ? left : sizeof data - at, MSG_NOSIGNAL);
+		const ssize_t count =
+			send(fd, data + at, left < sizeof data - at ? left : sizeof data - at, MSG_NOSIGNAL);
 
 		if (count < 0)
 			return fail("send", done);
