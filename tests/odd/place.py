@@ -145,7 +145,7 @@ class Place:
         if os.geteuid():
             raise Impossible('it takes root, because ' + why)
         if not self.isolated:
-            raise Impossible('it takes namespaces of its own, because ' + why)
+            raise Impossible('it takes namespaces of its own')
 
 
 def free_port():
