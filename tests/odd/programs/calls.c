@@ -172,29 +172,45 @@ static struct epoll_event events[4];
 
 /* ---- where little may be done ------------------------------------------------------------------------------------ */
 
-/* Whatever of it goes wrong is 64 and more. */
-static long exchange(void)
+/* Each returns 0, or bits that say what went wrong. */
+static long exchange_by_pipe(void)
 {
-	struct pollfd entry = {.fd = tcp[0], .events = POLLOUT};
+	struct pollfd entry = {.fd = pipes[1], .events = POLLOUT};
+	char got[8];
+	long wrong = 0;
+
+	wrong |= poll(&entry, 1, 1000) == 1 && select_of(pipes[1] + 1, pipes[1], 1, tv(1, 0)) == 1 ? 0 : 1;
+	wrong |= write(pipes[1], "x", 1) == 1 && read(pipes[0], got, 1) == 1 ? 0 : 2;
+	wrong |= close(dup(pipes[0])) == 0 && read(file_fd, got, 1) == 1 ? 0 : 4;
+	return wrong;
+}
+
+static long exchange_by_tcp(void)
+{
 	struct iovec part = {room, 5};
 	char got[32];
 	long wrong = 0;
 
-	wrong |= write(pipes[1], "x", 1) == 1 ? 0 : 64;
-	wrong |= read(pipes[0], got, 1) == 1 ? 0 : 64;
-	wrong |= send(tcp[0], "12345", 5, 0) == 5 && write(tcp[0], "12345", 5) == 5 && writev(tcp[0], &part, 1) == 5
-	                 ? 0
-	                 : 128;
-	wrong |= recv(tcp[1], got, 15, MSG_WAITALL) == 15 ? 0 : 256;
-	wrong |= poll(&entry, 1, 1000) == 1 && select_of(tcp[0] + 1, tcp[0], 1, tv(1, 0)) == 1 ? 0 : 512;
-	wrong |= epoll_wait(epoll_fd, events, 4, 1000) == 1 ? 0 : 1024;
-	wrong |= close(dup(tcp[0])) == 0 && socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : 2048;
+	wrong |= send(tcp[0], "12345", 5, 0) == 5 && write(tcp[0], "12345", 5) == 5 ? 0 : 1;
+	wrong |= writev(tcp[0], &part, 1) == 5 && recv(tcp[1], got, 15, MSG_WAITALL) == 15 ? 0 : 2;
+	wrong |= close(dup(tcp[0])) == 0 && socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : 4;
 	return wrong;
 }
 
-static long without_tsc(void)
+static long wait_for_tcp(void)
 {
-	return prctl(PR_SET_TSC, PR_TSC_SIGSEGV) != 0 ? -1 : exchange();
+	struct pollfd entry = {.fd = tcp[0], .events = POLLOUT};
+	long wrong = 0;
+
+	wrong |= poll(&entry, 1, 1000) == 1 && select_of(tcp[0] + 1, tcp[0], 1, tv(1, 0)) == 1 ? 0 : 1;
+	wrong |= epoll_wait(epoll_fd, events, 4, 1000) == 1 ? 0 : 2;
+	return wrong;
+}
+
+/* Whoever asks for the time, which takes no system call, or reads the processor's counter dies of it. */
+static long take_tsc_away(void)
+{
+	return prctl(PR_SET_TSC, PR_TSC_SIGSEGV);
 }
 
 static long strict(int last)
@@ -381,8 +397,12 @@ static long refused(int how)
 	ROW(close(closed_fd))                                                                          \
 	ROW(dup2(tcp[0], -1))                                                                          \
 	ROW(dup3(tcp[0], tcp[0], 0))                                                                   \
-	ROW(exchange())                                                                                \
-	ROW(without_tsc())                                                                             \
+	ROW(exchange_by_pipe())                                                                        \
+	ROW(exchange_by_tcp())                                                                         \
+	ROW(wait_for_tcp())                                                                            \
+	ROW((take_tsc_away(), exchange_by_pipe()))                                                     \
+	ROW((take_tsc_away(), exchange_by_tcp()))                                                      \
+	ROW((take_tsc_away(), wait_for_tcp()))                                                         \
 	ROW(strict(0))                                                                                 \
 	ROW(strict(1))                                                                                 \
 	ROW(filtered(SECCOMP_RET_KILL_PROCESS, 0, 0))                                                  \
