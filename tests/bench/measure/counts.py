@@ -46,7 +46,7 @@ def system_calls(command, preload, more=None, said=b''):
         given = [f'-E{name}={value}' for name, value in preload.variables(more).items()]
         subprocess.run(['strace', '-f', '-c', '-o', out.name, *given, *command], env=environment(), check=True,
                        input=said, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return int(re.search(r'^100\.00 +\S+ +\S+ +(\d+)', out.read(), re.M)[1])
+        return int(re.search(r'^100\.00 +\S+ +\S+ +(\d+)(?: +\d+)? total$', out.read(), re.M)[1])
 
 
 def per_call(count, few, many):
