@@ -16,9 +16,12 @@ def parse():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--build', type=Path, required=True, metavar='DIR', help='where it was built')
+    parser.add_argument('--library', type=Path, metavar='FILE', help='measure this one, not what was built there')
+    parser.add_argument('--beside', type=Path, metavar='FILE', help='measure this one, too: an older libsndtimeo.so')
     parser.add_argument('--only', choices=PARTS, action='append', help='one part of it (may be given again)')
     parser.add_argument('--full', action='store_true', help='more bytes and more pairs: a quarter of an hour')
     parser.add_argument('--ci', action='store_true', help='what is counted exactly, as tests')
+    parser.add_argument('--markdown', action='store_true', help='print the table for docs/performance.md')
     parser.add_argument('--plot', type=Path, metavar='FILE', help='draw the curves (takes gnuplot)')
     return parser.parse_args()
 
@@ -34,7 +37,7 @@ def needed(parts):
     if 'counts' in parts:
         names |= {'valgrind', 'strace', 'strip'}
     if 'timings' in parts:
-        names |= {'nginx', 'wrk', 'openssl', 'strace'}
+        names |= {'nginx', 'wrk', 'openssl'}
     return sorted(names)
 
 
@@ -55,15 +58,16 @@ def main():
         if options.ci:
             return 1
         parts = tuple(part for part in parts if not set(needed((part,))) & set(absent))
-    exact = counts.Counts(options.build, tell)
+    exact = counts.Counts(options.build, options.library or options.build / '.libs/libsndtimeo.so', tell)
+    beside = tools.Preload('beside', str(options.beside), tools.LIMITS) if options.beside else None
     sizes = scale.Scale(options.build, exact.bare, exact.ours, options.full, tell)
     rows = []
     if 'counts' in parts:
         here, not_here = ([], []) if options.ci else tools.peers()
         if not_here:
             tell(f"not here, and not measured beside it: {', '.join(not_here)} (Debian's packages)")
-        rows += exact.instruction_rows(here)
-        rows += exact.system_call_rows()
+        rows += exact.instruction_rows([beside, *here] if beside else here)
+        rows += exact.system_call_rows(beside)
         rows += exact.start_rows()
         rows += exact.size_rows()
     if 'timings' in parts:
@@ -78,7 +82,10 @@ def main():
         plot(sizes.curves, options.plot)
     if options.ci:
         return int(not table.print_lines(rows))
-    table.print_table(rows)
+    if options.markdown:
+        table.print_markdown(rows)
+    else:
+        table.print_table(rows)
     return 0
 
 

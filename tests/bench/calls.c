@@ -12,20 +12,30 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ELEMENTS_MOST 64
 #define DEADLINE_MS 5000
+#define BLOCK 65536
+/** What takes longer is not on its way. */
+#define SETTLED_US 50000
+/** From there to the first room. */
+#define DRAINED_US 200000
 
-static int listener, client, server, pipe_ends[2], null, zero, epoll;
+static int listener, client, server, pipe_ends[2], unix_ends[2], udp_ends[2], null, zero, nowhere = -1, epoll;
+/** What is called with, and where it leads. */
+static int near, far;
 static struct sockaddr_in address = {.sin_family = AF_INET};
 static char byte[1], room[ELEMENTS_MOST];
 static struct iovec parts[ELEMENTS_MOST];
@@ -42,66 +52,56 @@ static void check(bool holds, const char *what)
 }
 
 /** Take what is at the other end, past every wrapper. */
-static void drain(int fd, long bytes)
+static void drain(long bytes)
 {
-	check(syscall(SYS_read, fd, room, (size_t)bytes) == bytes, "read");
+	check(far < 0 || syscall(SYS_read, far, room, (size_t)bytes) == bytes, "read");
 }
 
-static void feed(int fd)
+static void feed(void)
 {
-	check(syscall(SYS_write, fd, byte, sizeof byte) == 1, "write");
+	check(far < 0 || syscall(SYS_write, far, byte, sizeof byte) == 1, "write");
 }
 
 static void call_send(void)
 {
-	check(send(client, byte, 1, 0) == 1, "send");
-	drain(server, 1);
+	check(send(near, byte, 1, 0) == 1, "send");
+	drain(1);
+}
+
+static void call_sendto(void)
+{
+	check(sendto(near, byte, 1, 0, NULL, 0) == 1, "sendto");
+	drain(1);
 }
 
 static void call_write(void)
 {
-	check(write(client, byte, 1) == 1, "write");
-	drain(server, 1);
-}
-
-static void call_write_file(void)
-{
-	check(write(null, byte, 1) == 1, "write");
-}
-
-static void call_write_pipe(void)
-{
-	check(write(pipe_ends[1], byte, 1) == 1, "write");
-	drain(pipe_ends[0], 1);
+	check(write(near, byte, 1) == 1, "write");
+	drain(1);
 }
 
 static void call_sendmsg(void)
 {
-	check(sendmsg(client, &message, 0) == elements, "sendmsg");
-	drain(server, elements);
+	check(sendmsg(near, &message, 0) == elements, "sendmsg");
+	drain(elements);
 }
 
 static void call_writev(void)
 {
-	check(writev(client, parts, elements) == elements, "writev");
-	drain(server, elements);
+	check(writev(near, parts, elements) == elements, "writev");
+	drain(elements);
 }
 
 static void call_recv(void)
 {
-	feed(server);
-	check(recv(client, byte, 1, 0) == 1, "recv");
+	feed();
+	check(recv(near, byte, 1, 0) == 1, "recv");
 }
 
 static void call_read(void)
 {
-	feed(server);
-	check(read(client, byte, 1) == 1, "read");
-}
-
-static void call_read_file(void)
-{
-	check(read(zero, byte, 1) == 1, "read");
+	feed();
+	check(read(near, byte, 1) == 1, "read");
 }
 
 static void call_poll(void)
@@ -121,7 +121,7 @@ static void call_poll_and_send(void)
 	struct pollfd writable = {.fd = client, .events = POLLOUT};
 	check(poll(&writable, 1, DEADLINE_MS) == 1, "poll");
 	check(send(client, byte, 1, 0) == 1, "send");
-	drain(server, 1);
+	drain(1);
 }
 
 /** As a loop does that waits for room before each send. */
@@ -133,32 +133,91 @@ static void call_loop(void)
 		check((loop = epoll_create1(0)) >= 0 && epoll_ctl(loop, EPOLL_CTL_ADD, client, &event) == 0, "epoll_ctl");
 	check(epoll_wait(loop, &event, 1, -1) == 1, "epoll_wait");
 	check(send(client, byte, 1, 0) == 1, "send");
-	drain(server, 1);
+	drain(1);
+}
+
+/** Take as many bytes as it is told of, a moment later: a process of its own, so that nobody counts what it does. */
+static void drain_later(int told)
+{
+	static char bytes[BLOCK];
+	long left;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (syscall(SYS_read, told, &left, sizeof left) == sizeof left) {
+		usleep(DRAINED_US);
+		while (left > 0) {
+			const long got = syscall(SYS_read, server, bytes, left < BLOCK ? left : BLOCK);
+			check(got > 0, "read");
+			left -= got;
+		}
+	}
+	_exit(0);
+}
+
+static double now_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+/** Its beginning and its end are marked for whoever traces. */
+static void call_send_waiting(void)
+{
+	static const char block[BLOCK];
+	static int tell = -1;
+	long filled = 0;
+	if (tell < 0) {
+		int ends[2];
+		check(pipe(ends) == 0, "pipe");
+		tell = ends[1];
+		const pid_t child = fork();
+		check(child >= 0, "fork");
+		if (child == 0)
+			drain_later(ends[0]);
+	}
+	/* Until nothing more is on its way to the other end, for that makes room. */
+	for (long before = -1; filled != before; usleep(SETTLED_US)) {
+		long sent;
+		before = filled;
+		while ((sent = syscall(SYS_sendto, client, block, sizeof block, MSG_DONTWAIT, NULL, 0)) > 0)
+			filled += sent;
+	}
+	filled += BLOCK;
+	check(syscall(SYS_write, tell, &filled, sizeof filled) == sizeof filled, "write");
+	const double begun_us = now_us();
+	syscall(SYS_write, -1, "send", 4);
+	check(send(client, block, sizeof block, 0) == BLOCK, "send");
+	syscall(SYS_write, -1, "sent", 4);
+	check(now_us() - begun_us > DRAINED_US / 2.0, "a send that did not wait");
 }
 
 static int new_socket(int flags)
 {
-	const long fd = syscall(SYS_socket, AF_INET, SOCK_STREAM | flags, 0);
+	const int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
 	check(fd >= 0, "socket");
-	return (int)fd;
+	return fd;
 }
 
-static void end_socket(int fd)
+static void call_socket(void)
+{
+	check(close(new_socket(0)) == 0, "close");
+}
+
+/** The other end goes first, with a reset: no port is kept for it. */
+static void end_connection(int fd, long other_end)
 {
 	const struct linger reset = {.l_onoff = 1};
-	syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-	syscall(SYS_close, fd);
+	syscall(SYS_setsockopt, other_end, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	check(syscall(SYS_close, other_end) == 0 && close(fd) == 0, "close");
 }
 
 static void call_connect(void)
 {
 	const int fd = new_socket(0);
 	check(connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "connect");
-	end_socket(fd);
-	end_socket((int)syscall(SYS_accept4, listener, NULL, NULL, 0));
+	end_connection(fd, syscall(SYS_accept4, listener, NULL, NULL, 0));
 }
 
-/** Until the first byte is sent. */
 static void call_connect_nonblocking(void)
 {
 	const int fd = new_socket(SOCK_NONBLOCK);
@@ -169,20 +228,17 @@ static void call_connect_nonblocking(void)
 	check(poll(&through, 1, DEADLINE_MS) == 1, "poll");
 	check(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0, "getsockopt");
 	check(send(fd, byte, 1, 0) == 1, "send");
-	end_socket(fd);
-	end_socket((int)syscall(SYS_accept4, listener, NULL, NULL, 0));
+	end_connection(fd, syscall(SYS_accept4, listener, NULL, NULL, 0));
 }
 
-/** Until the first byte is sent. */
 static void call_accept(void)
 {
-	const int fd = new_socket(0);
-	check(syscall(SYS_connect, fd, &address, sizeof address) == 0, "connect");
+	const long fd = syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
+	check(fd >= 0 && syscall(SYS_connect, fd, &address, sizeof address) == 0, "connect");
 	const int accepted = accept(listener, NULL, NULL);
 	check(accepted >= 0, "accept");
 	check(send(accepted, byte, 1, 0) == 1, "send");
-	end_socket(accepted);
-	end_socket(fd);
+	end_connection(accepted, fd);
 }
 
 /** A program that has connected and sent, to be looked at until its input ends. */
@@ -197,26 +253,53 @@ static void call_hold(void)
 static const struct kind {
 	const char *name;
 	void (*call)(void);
+	const int *near, *far;
 	bool nonblocking;
 } kinds[] = {
-	{"send", call_send, false},
-	{"write", call_write, false},
-	{"write-file", call_write_file, false},
-	{"write-pipe", call_write_pipe, false},
-	{"sendmsg", call_sendmsg, false},
-	{"writev", call_writev, false},
-	{"recv", call_recv, false},
-	{"read", call_read, false},
-	{"read-file", call_read_file, false},
-	{"poll", call_poll, false},
-	{"epoll_wait", call_epoll_wait, false},
-	{"poll-and-send", call_poll_and_send, true},
-	{"loop", call_loop, true},
-	{"connect", call_connect, false},
-	{"connect-nonblocking", call_connect_nonblocking, false},
-	{"accept", call_accept, false},
-	{"hold", call_hold, false},
+	{"send", call_send, &client, &server, false},
+	{"send-unix", call_send, &unix_ends[0], &unix_ends[1], false},
+	{"send-udp", call_send, &udp_ends[0], &udp_ends[1], false},
+	{"sendto", call_sendto, &client, &server, false},
+	{"write", call_write, &client, &server, false},
+	{"write-file", call_write, &null, &nowhere, false},
+	{"write-pipe", call_write, &pipe_ends[1], &pipe_ends[0], false},
+	{"write-unix", call_write, &unix_ends[0], &unix_ends[1], false},
+	{"write-udp", call_write, &udp_ends[0], &udp_ends[1], false},
+	{"sendmsg", call_sendmsg, &client, &server, false},
+	{"writev", call_writev, &client, &server, false},
+	{"recv", call_recv, &client, &server, false},
+	{"recv-unix", call_recv, &unix_ends[0], &unix_ends[1], false},
+	{"recv-udp", call_recv, &udp_ends[0], &udp_ends[1], false},
+	{"read", call_read, &client, &server, false},
+	{"read-file", call_read, &zero, &nowhere, false},
+	{"read-pipe", call_read, &pipe_ends[0], &pipe_ends[1], false},
+	{"read-unix", call_read, &unix_ends[0], &unix_ends[1], false},
+	{"read-udp", call_read, &udp_ends[0], &udp_ends[1], false},
+	{"poll", call_poll, &client, &server, false},
+	{"epoll_wait", call_epoll_wait, &client, &server, false},
+	{"poll-and-send", call_poll_and_send, &client, &server, true},
+	{"send-waiting", call_send_waiting, &client, &server, false},
+	{"loop", call_loop, &client, &server, true},
+	{"socket", call_socket, &nowhere, &nowhere, false},
+	{"connect", call_connect, &nowhere, &nowhere, false},
+	{"connect-nonblocking", call_connect_nonblocking, &nowhere, &nowhere, false},
+	{"accept", call_accept, &nowhere, &nowhere, false},
+	{"hold", call_hold, &client, &server, false},
 };
+
+static void make_udp(void)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	socklen_t size = sizeof to;
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (int i = 0; i < 2; i++) {
+		udp_ends[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		check(bind(udp_ends[i], (struct sockaddr *)&to, sizeof to) == 0, "bind");
+	}
+	for (int i = 0; i < 2; i++)
+		check(getsockname(udp_ends[1 - i], (struct sockaddr *)&to, &size) == 0 &&
+		      connect(udp_ends[i], (struct sockaddr *)&to, size) == 0, "connect");
+}
 
 static void set_up(bool nonblocking)
 {
@@ -234,7 +317,8 @@ static void set_up(bool nonblocking)
 	check(setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
 	      setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0, "setsockopt");
 	check(!nonblocking || fcntl(client, F_SETFL, O_NONBLOCK) == 0, "fcntl");
-	check(pipe(pipe_ends) == 0, "pipe");
+	check(pipe(pipe_ends) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, unix_ends) == 0, "pipe");
+	make_udp();
 	null = open("/dev/null", O_WRONLY);
 	zero = open("/dev/zero", O_RDONLY);
 	epoll = epoll_create1(0);
@@ -268,6 +352,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	set_up(kind->nonblocking);
+	near = *kind->near;
+	far = *kind->far;
 	if (argc > 4)
 		check((errno = pthread_create(&thread, NULL, sleep_on, NULL)) == 0, "pthread_create");
 	for (long left = atol(argv[2]); left > 0; left--)
