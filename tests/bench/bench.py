@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from measure import counts, scale, table, timings, tools
+from measure import counts, scale, table, throughput, tools
 
-PARTS = ('counts', 'timings', 'curves', 'late')
+PARTS = ('counts', 'throughput', 'curves', 'late')
 
 
 def parse():
@@ -31,12 +31,19 @@ def tell(what):
     print(f'{time.strftime("%H:%M:%S")} {what}', file=sys.stderr, flush=True)
 
 
+def told(rows):
+    """Each row as soon as it is there: they take long."""
+    for row in rows:
+        tell(f'{row.what}: {row.shown(row.ours)}; {row.note}')
+        yield row
+
+
 def needed(parts):
     """The tools for these parts."""
     names = set()
     if 'counts' in parts:
         names |= {'valgrind', 'strace', 'strip'}
-    if 'timings' in parts:
+    if 'throughput' in parts:
         names |= {'nginx', 'wrk', 'openssl'}
     return sorted(names)
 
@@ -70,10 +77,11 @@ def main():
         rows += exact.system_call_rows(beside)
         rows += exact.start_rows()
         rows += exact.size_rows()
-    if 'timings' in parts:
-        times = timings.Timings(exact.bare, exact.ours, options.full, tell)
-        rows += times.upload_rows()
-        rows += times.nginx_rows()
+    if 'throughput' in parts:
+        speed = throughput.Throughput(options.build, exact.bare, exact.ours, beside, options.full, tell)
+        rows += told(speed.upload_rows())
+        rows += told(speed.send_rows())
+        rows += told(speed.nginx_rows())
     if 'curves' in parts:
         rows += sizes.curve_rows()
     if 'late' in parts:

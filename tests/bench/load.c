@@ -4,6 +4,8 @@
  *
  * load loop CONNECTIONS SENDS, load threads THREADS SENDS: prints the nanoseconds of processor time that one complete
  * send took.
+ * load blocking SIZE SENDS THREADS: each thread sends as many blocks of that size over a blocking connection of its own;
+ * prints the megabytes a second until the peer, on another processor, has read all.
  * load late-blocking COUNT LIMIT_MS, load late-synchronous COUNT LIMIT_MS: as many senders, each in a thread of its own,
  * stall in turn; prints for each how many milliseconds after LIMIT_MS it was told.
  */
@@ -13,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,6 +40,8 @@
 static struct sockaddr_in address = {.sin_family = AF_INET};
 static int listener;
 static long sends_each;
+static size_t block_size;
+static char *content;
 static int limit_ms;
 static bool synchronous;
 
@@ -78,7 +83,8 @@ static void serve(bool reads)
 		for (int i = 0; i < ready; i++) {
 			const int fd = events[i].data.fd;
 			if (fd != listener) {
-				(void)!read(fd, room, sizeof room);
+				if (read(fd, room, sizeof room) <= 0)
+					close(fd);
 				continue;
 			}
 			event.data.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -88,10 +94,25 @@ static void serve(bool reads)
 	}
 }
 
-static void start_serving(bool reads)
+/** Of those that we may run on, the first or the second, if there are two. */
+static void take_processor(int which)
+{
+	cpu_set_t all, one;
+	check(sched_getaffinity(0, sizeof all, &all) == 0, "sched_getaffinity");
+	which = which < CPU_COUNT(&all) ? which : 0;
+	CPU_ZERO(&one);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &all) && which-- == 0)
+			CPU_SET(i, &one);
+	check(sched_setaffinity(0, sizeof one, &one) == 0, "sched_setaffinity");
+}
+
+static void start_serving(bool reads, bool apart)
 {
 	const pid_t server = fork();
 	check(server >= 0, "fork");
+	if (apart)
+		take_processor(server == 0);
 	if (server == 0)
 		serve(reads);
 }
@@ -165,6 +186,34 @@ static void run_threads(int count, long sends)
 	printf("%.1f\n", (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begun_ns) / (double)(sends_each * count));
 }
 
+static void *send_blocks(void *client)
+{
+	const int fd = *(const int *)client;
+	char end;
+	for (long i = 0; i < sends_each; i++)
+		check(send(fd, content, block_size, 0) == (ssize_t)block_size, "send");
+	check(shutdown(fd, SHUT_WR) == 0 && read(fd, &end, 1) == 0, "the end");
+	return NULL;
+}
+
+static void run_blocking(size_t size, long sends, int count)
+{
+	int *all = calloc((size_t)count, sizeof *all);
+	pthread_t *threads = calloc((size_t)count, sizeof *threads);
+	content = calloc(1, block_size = size);
+	check(all && threads && content, "calloc");
+	sends_each = sends;
+	for (int i = 0; i < count; i++)
+		all[i] = make_connection(0);
+	const int64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
+	for (int i = 0; i < count; i++)
+		start_thread(&threads[i], send_blocks, &all[i]);
+	for (int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	const double took_us = (double)(clock_ns(CLOCK_MONOTONIC) - begun_ns) / 1e3;
+	printf("%.1f\n", (double)size * (double)sends * count / took_us);
+}
+
 /** Fill the connection, which nobody reads, and send on: the stall begins now. */
 static void *stall(void *connection)
 {
@@ -210,21 +259,24 @@ static void run_late(int count)
 int main(int argc, char **argv)
 {
 	struct rlimit files;
-	if (argc != 4) {
-		fputs("usage: load loop|threads|late-blocking|late-synchronous COUNT SENDS|LIMIT_MS\n", stderr);
+	if (argc < 4 || (argc == 5) != (strcmp(argv[1], "blocking") == 0)) {
+		fputs("usage: load loop|threads|late-blocking|late-synchronous COUNT SENDS|LIMIT_MS\n"
+		      "       load blocking SIZE SENDS THREADS\n", stderr);
 		return 2;
 	}
 	check(getrlimit(RLIMIT_NOFILE, &files) == 0, "getrlimit");
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
 	start_listening();
-	start_serving(strcmp(argv[1], "loop") == 0 || strcmp(argv[1], "threads") == 0);
+	start_serving(strncmp(argv[1], "late-", 5) != 0, argc == 5);
 	limit_ms = atoi(argv[3]);
 	synchronous = strcmp(argv[1], "late-synchronous") == 0;
 	if (strcmp(argv[1], "loop") == 0)
 		run_loop(atoi(argv[2]), atol(argv[3]));
 	else if (strcmp(argv[1], "threads") == 0)
 		run_threads(atoi(argv[2]), atol(argv[3]));
+	else if (strcmp(argv[1], "blocking") == 0)
+		run_blocking((size_t)atol(argv[2]), atol(argv[3]), atoi(argv[4]));
 	else
 		run_late(atoi(argv[2]));
 	return 0;

@@ -5,8 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from measure.rounds import MEASURED, in_turn, running
 from measure.table import Row
-from measure.timings import MEASURED, in_turn, running
 from measure.tools import environment
 
 COUNTS = {'connections': (1, 10, 100, 1000, 10000), 'threads': (1, 10, 100, 1000), 'rules': (0, 10, 100, 1000, 10000)}

@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Real programs bare and with the library in turn: uploads by requests, and nginx under wrk."""
+"""Bytes and requests a second, bare and with the library in turn: uploads by requests, blocking sends, nginx under wrk."""
 import contextlib
-import os
 import re
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from measure.table import Row
-from measure.counts import system_calls
+from measure.rounds import MEASURED, PEER, answer, in_turn, ratio_row, running
 from measure.tools import Preload, environment
 
 HERE = Path(__file__).resolve().parent.parent
@@ -20,6 +17,11 @@ sys.path.insert(0, str(HERE.parent / 'peers'))
 from certificate import make_certificate  # noqa: E402
 
 TIMEOUTS = (('with timeout=(3, 50)', ('3', '50')), ('without a timeout', ('-',)))
+# What it is, the bytes of a send, the sends of a thread, and the threads: a tenth of a second each.
+SENDS = (
+    ('blocking sends of 1 KB', 1000, 25000, 1), ('blocking sends of 64 KB', 64000, 5000, 1),
+    ('blocking sends of 100 MB', 100000000, 2, 1), ('blocking sends of 16 KB by 100 threads, a socket each', 16000, 100, 100),
+)
 NGINX = """daemon off;
 worker_processes 1;
 pid {folder}/pid;
@@ -35,27 +37,6 @@ http {{
 """
 
 
-def on_processor(which):
-    """For a child: the program that is measured has one processor for itself, and its peer another. Where the scheduler
-    puts them otherwise makes more difference than anything here."""
-    usable = sorted(os.sched_getaffinity(0))
-    return lambda: os.sched_setaffinity(0, {usable[which % len(usable)]})
-
-
-MEASURED, PEER = on_processor(0), on_processor(1)
-
-
-@contextlib.contextmanager
-def running(command, **options):
-    """A process for as long as it is wanted. It is asked to end, because nginx has others to end."""
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, **options)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate()
-
-
 def wait_for(address):
     """Until somebody accepts there."""
     for _ in range(100):
@@ -64,44 +45,19 @@ def wait_for(address):
         time.sleep(0.05)
 
 
-def in_turn(preloads, rounds, measure):
-    """MEASURE each of PRELOADS as many times, each of them first now and then: what was measured of each."""
-    measured = {preload.name: [] for preload in preloads}
-    for number in range(rounds):
-        first = number % len(preloads)
-        for preload in (*preloads[first:], *preloads[:first]):
-            measured[preload.name].append(measure(preload))
-    return measured
+class Throughput:
+    """The rows of one build. BESIDE is another library to compare with, or None."""
 
-
-def ratios(measured, name):
-    """What was measured of one beside the bare program, round by round."""
-    return [one / other for one, other in zip(measured[name], measured['bare'])]
-
-
-def ratio_row(what, goal, measured, unit):
-    """The median counts. What it is worth is told by the quartiles, and by the bare program measured twice."""
-    ours, again = ratios(measured, 'ours'), ratios(measured, 'bare again')
-    median, bare = statistics.median(ours), statistics.median(measured['bare'])
-    low, _, high = statistics.quantiles(ours, n=4)
-    return Row(what, goal, bare, float(median), median >= goal, {}, '>=',
-               f'bare {bare:.0f} {unit}; a quarter of {len(ours)} rounds below {low:.3f}, one above {high:.3f}; '
-               f'bare beside itself {statistics.median(again):.3f}')
-
-
-class Timings:
-    """The rows that time is measured for."""
-
-    def __init__(self, bare, ours, full, tell):
-        self.preloads = (bare, Preload('bare again'), ours)
-        self.megabytes, self.uploads, self.rounds, self.seconds = (1000, 15, 15, 3) if full else (100, 21, 11, 1)
+    def __init__(self, build, bare, ours, beside, full, tell):
+        self.load = str(build / 'tests/bench/load')
+        self.preloads = (bare, Preload('bare again'), ours, *filter(None, (beside,)))
+        self.megabytes, self.uploads, self.rounds, self.seconds = (1000, 15, 15, 3) if full else (100, 41, 15, 1)
+        self.sends = 101 if full else 41
         self.tell = tell
 
     def upload(self, process):
         """Megabytes a second."""
-        process.stdin.write('once more\n')
-        process.stdin.flush()
-        return self.megabytes / float(process.stdout.readline())
+        return self.megabytes / float(answer(process))
 
     def upload_rows(self):
         """Uploads over loopback to a sink that is faster than they are."""
@@ -124,19 +80,19 @@ class Timings:
                                 for preload in self.preloads}
                             yield ratio_row(what, 0.99, in_turn(self.preloads, self.uploads, lambda preload, p=processes:
                                                                 self.upload(p[preload.name])), 'MB/s')
-                    if scheme == 'http':
-                        yield self.system_call_row(url, body, str(certificate))
 
-    def system_call_row(self, url, body, certificate):
-        """What a whole upload of 100 MB asks of the kernel."""
-        self.tell('system calls of an upload')
-        with body.open('r+b') as file:
-            file.truncate(100 * 1000 * 1000)
-        command = [sys.executable, str(HERE / 'upload.py'), url, str(body), certificate, '3', '50']
-        bare, ours = (system_calls(command, self.preloads[number], said=b'once\n') for number in (0, -1))
-        with body.open('r+b') as file:
-            file.truncate(self.megabytes * 1000 * 1000)
-        return Row('system calls of 100 MB by requests with a timeout', bare, bare, ours, ours < bare, {}, '<')
+    def sent(self, size, count, threads, preload):
+        """Megabytes a second, as load.c counts them."""
+        run = subprocess.run([self.load, 'blocking', str(size), str(count), str(threads)], env=environment(preload),
+                             capture_output=True, text=True, check=True)
+        return float(run.stdout)
+
+    def send_rows(self):
+        """Blocking sends to a peer that reads as fast as it can."""
+        for what, *load in SENDS:
+            self.tell(what)
+            yield ratio_row(what, 0.99, in_turn(self.preloads, self.sends, lambda preload, n=load: self.sent(*n, preload)),
+                            'MB/s')
 
     def requests_a_second(self, url):
         """As wrk counts them."""
