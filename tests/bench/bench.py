@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from measure import counts, scale, table, throughput, tools
+from measure import counts, nanoseconds, scale, table, throughput, tools
 
-PARTS = ('counts', 'throughput', 'curves', 'late')
+PARTS = ('counts', 'nanoseconds', 'throughput', 'curves', 'late')
 
 
 def parse():
@@ -77,6 +77,8 @@ def main():
         rows += exact.system_call_rows(beside)
         rows += exact.start_rows()
         rows += exact.size_rows()
+    if 'nanoseconds' in parts:
+        rows += nanoseconds.Nanoseconds(options.build, exact.ours, beside, tell).rows()
     if 'throughput' in parts:
         speed = throughput.Throughput(options.build, exact.bare, exact.ours, beside, options.full, tell)
         rows += told(speed.upload_rows())
