@@ -63,16 +63,16 @@ def system_calls(command, preload, more=None, said=b''):
 
 
 def most_before_a_wait(command, preload):
-    """The system calls of a send in a program that marks its sends, up to the first that waits for room: ppoll, or the last
-    one, where the kernel waits in that. Of several sends, the most."""
+    """The system calls of a send in a program that marks its sends, up to the ppoll that waits for room: of several sends, the
+    most. None where the kernel waits in the send itself, as for a library that does not take care of the socket."""
     with tempfile.NamedTemporaryFile('r') as out:
         given = [f'-E{name}={value}' for name, value in preload.variables().items()]
         subprocess.run(['strace', '-o', out.name, *given, *command], env=environment(), check=True)
         sends = re.findall(r'write\(-1, "send", 4\).*\n((?:.*\n)*?)write\(-1, "sent", 4\)', out.read())
     counts = []
     for calls in (re.findall(r'^\w+\(.*', send, re.M) for send in sends):
-        counts.append(next((number for number, call in enumerate(calls) if A_WAIT.match(call)), len(calls)))
-    return max(counts)
+        counts.append(next((number for number, call in enumerate(calls) if A_WAIT.match(call)), None))
+    return None if None in counts else max(counts)
 
 
 def per_call(count, few, many):
@@ -132,8 +132,8 @@ class Counts:
         self.tell('system calls before a wait')
         command = [self.calls, 'send-waiting', str(WAITING_SENDS)]
         bare, ours = (most_before_a_wait(command, preload) for preload in (self.bare, self.ours))
-        yield Row('system calls of a send that has to wait, before it waits', BEFORE_A_WAIT, bare, ours, ours <= BEFORE_A_WAIT,
-                  {beside.name: most_before_a_wait(command, beside)} if beside else {})
+        yield Row('system calls of a send that has to wait, before it waits', BEFORE_A_WAIT, bare, ours,
+                  ours is not None and ours <= BEFORE_A_WAIT, {beside.name: most_before_a_wait(command, beside)} if beside else {})
 
     def start_rows(self):
         """What a program pays that does nothing else."""
