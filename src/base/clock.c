@@ -13,8 +13,11 @@
 /** Where a clock that begins elsewhere is taken to begin: so far in the past that nothing is older. */
 #define DAY_NS (86400 * NS_PER_S)
 
-/** Taken off every reading. */
-static _Atomic int64_t base_ns;
+/** Who is so much earlier than somebody before was not just overtaken: the clock was set back, and goes on from there. */
+#define OVERTAKEN_NS NS_PER_S
+
+/** Taken off every reading; and the latest there was. */
+static _Atomic int64_t base_ns, latest_ns;
 static bool by_system_call;
 
 static int64_t read_ns(void)
@@ -31,12 +34,19 @@ static int64_t read_ns(void)
 
 int64_t clock_now_ns(void)
 {
-	const int64_t read = read_ns();
+	const int64_t read = read_ns(), latest = atomic_load_explicit(&latest_ns, memory_order_relaxed);
 	int64_t now_ns = read - atomic_load_explicit(&base_ns, memory_order_relaxed);
-	if (now_ns < 0 || now_ns > YEARS_NS) {
+	if (now_ns > YEARS_NS && !latest)
 		now_ns = DAY_NS;
-		atomic_store_explicit(&base_ns, read - DAY_NS, memory_order_relaxed);
+	else if (now_ns < latest - OVERTAKEN_NS || now_ns > YEARS_NS)
+		now_ns = latest;
+	else {
+		if (now_ns > latest)
+			atomic_store_explicit(&latest_ns, now_ns, memory_order_relaxed);
+		return now_ns;
 	}
+	atomic_store_explicit(&base_ns, read - now_ns, memory_order_relaxed);
+	atomic_store_explicit(&latest_ns, now_ns, memory_order_relaxed);
 	return now_ns;
 }
 

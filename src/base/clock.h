@@ -16,7 +16,7 @@
 #define NEVER_NS INT64_MAX
 
 /** CLOCK_MONOTONIC in nanoseconds, never negative. One that begins elsewhere (libfaketime makes it the time of day) counts
- * from some day ago. Async-signal-safe; a vDSO call, not a system call, where the kernel has one. */
+ * from some day ago, and one that is set back goes on from where it was. Async-signal-safe; a vDSO call, not a system call, where the kernel has one. */
 int64_t clock_now_ns(void);
 
 /** Whether the processor's counter is forbidden (PR_SET_TSC), which the vDSO reads. */

@@ -65,7 +65,7 @@ extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *,
 	F(epoll_wait) F(epoll_pwait) F(epoll_pwait2) F(epoll_ctl)                                                  \
 	F(socket) F(socketpair) F(connect) F(listen) F(accept) F(accept4) F(getpeername) F(getsockopt) F(setsockopt)             \
 	F(fcntl) F(fcntl64) F(ioctl) F(dup) F(dup2) F(dup3) F(close) F(close_range) F(closefrom)                   \
-	F(fdopen) F(fclose) F(freopen) F(freopen64) F(fileno) F(vdprintf) F(__vdprintf_chk) F(fork) F(_Fork) F(prctl) F(syscall)                               \
+	F(fdopen) F(fclose) F(freopen) F(freopen64) F(fileno) F(vdprintf) F(__vdprintf_chk) F(fork) F(_Fork) F(prctl) F(unshare) F(syscall)                               \
 	F(_exit) F(_Exit) F(quick_exit) F(execve) F(execv) F(execvp) F(execvpe) F(fexecve)                         \
 	F(getauxval)                                                                                               \
 	/* Not replaced, and found by bind_libc_rest(). */                                                         \

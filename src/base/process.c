@@ -16,27 +16,61 @@
 #define MADV_WIPEONFORK 18
 #endif
 
+struct page {
+	_Atomic int owner;        /**< its number; 0: nobody asked yet, since it was forked */
+	_Atomic int keeps_numbers;   /**< the numbers that threads keep of themselves are of this process */
+};
+
 /** NULL: there is no such page, and every caller counts as the process itself. */
-static _Atomic int *owner;
+static struct page *page;
+static __thread int own_number;
+static atomic_bool tables_apart;
 
 void process_start(void)
 {
 	const size_t size = 4096;
-	_Atomic int *page = libc.mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
+	struct page *made = libc.mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (made == MAP_FAILED)
 		return;
-	if (libc.madvise(page, size, MADV_WIPEONFORK) == 0) {
-		atomic_store(page, libc.getpid());
-		owner = page;
+	if (libc.madvise(made, size, MADV_WIPEONFORK) == 0) {
+		atomic_store(&made->owner, libc.getpid());
+		atomic_store(&made->keeps_numbers, 1);
+		page = made;
 	} else
-		libc.munmap(page, size);
+		libc.munmap(made, size);
+}
+
+int process_thread(void)
+{
+	if (!page || !atomic_load_explicit(&page->keeps_numbers, memory_order_relaxed))
+		return libc_thread();
+	if (!own_number)
+		own_number = libc_thread();
+	return own_number;
+}
+
+void process_forked(void)
+{
+	own_number = 0;
+	if (page)
+		atomic_store(&page->keeps_numbers, 1);
+}
+
+void process_tables_part(void)
+{
+	atomic_store(&tables_apart, true);
+}
+
+bool process_numbers_differ(void)
+{
+	return atomic_load_explicit(&tables_apart, memory_order_relaxed) || process_is_vforked();
 }
 
 bool process_is_vforked(void)
 {
 	int nobody = 0;
-	if (!owner)
+	if (!page)
 		return false;
 	const int own = libc.getpid();
-	return !atomic_compare_exchange_strong(owner, &nobody, own) && nobody != own;
+	return !atomic_compare_exchange_strong(&page->owner, &nobody, own) && nobody != own;
 }

@@ -10,6 +10,16 @@
 /** Once, before anything else here. */
 void process_start(void);
 
+/** The kernel's number of this thread (gettid(2)); asked for once a thread, but in processes that were forked past us. */
+int process_thread(void);
+/** This process was just forked, and this is its only thread. */
+void process_forked(void);
+
+/** The tables of descriptors are not one any more (unshare(CLONE_FILES)): a number may be two files. */
+void process_tables_part(void);
+/** Whether what this thread learns of a number may not be true for others: in a vfork child, or with tables apart. */
+bool process_numbers_differ(void);
+
 /** Whether the caller shares its memory with another process (vfork(2), CLONE_VM), so that what it does is not to change
  * what is remembered of that one. One system call (getpid). Async-signal-safe, touches no errno and no thread-local
  * storage. */

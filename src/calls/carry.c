@@ -102,10 +102,13 @@ static bool input_calls(struct carried *k)
 	/* Whatever was there before: with its buffer full the peer can say no more. */
 	if (came >= INPUT_MOST || (unread > 0 && socket_input_full(connection_at(k->c))))
 		return true;
+	/* Ever less often, for a few bytes that nobody reads may stay for minutes. */
+	if (k->input_step_ns)
+		k->input_step_ns = least(2 * k->input_step_ns, INPUT_LOOK_MOST_NS);
 	if (came <= 0)
 		return false;
-	/* Ever less often, for a few bytes that nobody reads may stay for minutes. */
-	k->input_step_ns = k->input_step_ns ? least(2 * k->input_step_ns, INPUT_LOOK_MOST_NS) : INPUT_LOOK_LEAST_NS;
+	if (!k->input_step_ns)
+		k->input_step_ns = INPUT_LOOK_LEAST_NS;
 	if (stall_waited_ns(&k->c->memory->clock, STALL_NO_PROGRESS, now_ns) < INPUT_PATIENCE_NS)
 		return false;
 	/* There may have been progress since the last look. */
@@ -167,6 +170,9 @@ static bool wait_for_room(struct carried *k, const sigset_t *mask, ssize_t *resu
 			*result = counted(k, EBADF);
 			return false;
 		}
+		/* An end of input is there for good, and would wake us for ever. */
+		if (ready > 0 && (room.revents & (POLLIN | POLLRDHUP)) && !k->input_step_ns)
+			k->input_step_ns = INPUT_LOOK_LEAST_NS;
 		if (input_calls(k)) {
 			*result = counted(k, EAGAIN);
 			return false;
@@ -202,7 +208,7 @@ static bool took(struct carried *k, size_t sent, ssize_t *result)
 	k->c->looked_ns = clock_now_ns();
 	if (follows_room(k))
 		connection_room(k->c, k->c->looked_ns);
-	return k->accepted >= k->o->length || !k->whole || (k->source_ends && sent == 0) ||
+	return k->accepted >= k->o->length || !k->whole || k->source_ended ||
 	       total_passed(k, k->c->looked_ns, result);
 }
 
@@ -227,7 +233,7 @@ static ssize_t carry_on(struct carried *k)
 	ssize_t result;
 	signals_block(&mask);
 	while (wait_for_room(k, &mask, &result)) {
-		const ssize_t sent = k->step(k->o, connection_at(k->c), k->accepted);
+		const ssize_t sent = k->step(k);
 		if (sent >= 0 ? took(k, (size_t)sent, &result) : broke(k, errno, &result))
 			break;
 		/* A peer may be too slow and yet make a little room sooner than any wait for it ends. */
@@ -263,6 +269,7 @@ ssize_t carry(struct carried *k, int64_t refused_ns, int error)
 		return counted(k, error);
 	if (!connection_began_here(c))
 		return counted(k, EINTR);
+	c->from_start = true;
 	if (input_calls(k))
 		return counted(k, EAGAIN);
 	return carry_on(k);

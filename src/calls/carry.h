@@ -12,8 +12,10 @@
 #include "calls/send.h"
 #include "connection/connection.h"
 
-/** How much of what @p o is about was sent by @p step, from @p accepted on, without waiting; as send(2). */
-typedef ssize_t carry_step(const struct outgoing *o, int at, size_t accepted);
+struct carried;
+
+/** Send what is left (from k->accepted on) to connection_at(k->c), without waiting; as send(2). */
+typedef ssize_t carry_step(struct carried *k);
 
 /** A send in progress. */
 struct carried {
@@ -23,7 +25,7 @@ struct carried {
 	size_t accepted;
 	bool nonblocking;       /**< the socket is: this is a synchronous writer's send */
 	bool whole;             /**< it may be completed; else it ends with the first bytes that are accepted */
-	bool source_ends;       /**< a step that sends less than it might has come to the end of its file */
+	bool source_ended;      /**< a step has come to the end of its file, or its pipe is empty */
 	int64_t own_us;         /**< the program's own SO_SNDTIMEO; 0: none */
 	int64_t own_until_ns;   /**< when it runs out */
 	int64_t total_until_ns; /**< when SNDTIMEO_SEND_TOTAL does */
@@ -34,7 +36,7 @@ struct carried {
 };
 
 /**
- * Carry on. @p k: o, c, step, accepted, nonblocking, whole and source_ends are set; @p c holds a duplicate if it can.
+ * Carry on. @p k: o, c, step, accepted, nonblocking and whole are set; @p c holds a duplicate if it can.
  *
  * @param refused_ns when it was refused at the earliest
  * @param error errno of the last step, if it failed

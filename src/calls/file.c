@@ -28,42 +28,45 @@ static ssize_t fail(int error)
 	return -1;
 }
 
-/** As far as the room goes, to a blocking socket; EAGAIN if there is none. @p accepted: already moved. */
-static ssize_t piece(const struct outgoing *o, int at, size_t accepted)
+/** Whether a pipe has nothing more to give; a file is asked by reading it. */
+static bool is_empty_pipe(const struct outgoing *o)
 {
-	struct outgoing part = *o;
+	int left = 0;
+	return o->how == WITH_SPLICE && libc.ioctl(o->from, FIONREAD, &left) == 0 && left == 0;
+}
+
+/** As far as the room goes, to a blocking socket; EAGAIN if there is none. */
+static ssize_t step_piece(struct carried *k)
+{
+	struct outgoing part = *k->o;
+	const int at = connection_at(k->c);
 	const int64_t room = socket_room(at);
 	part.fd = at;
-	part.length -= accepted;
-	if (room >= 0 && room < PIECE_LEAST) {
-		/* poll(2) asks for a third, and a socket that is broken has an error to tell. */
-		if (!socket_writable(at) || !socket_ended(at))
-			return fail(EAGAIN);
-		return fail(ETIMEDOUT);
-	}
+	part.length -= k->accepted;
+	/* poll(2) asks for a third of the buffer, so there should be some. */
+	if (room >= 0 && room < PIECE_LEAST)
+		return fail(socket_ended(at) ? ETIMEDOUT : EAGAIN);
 	if (room >= 0 && part.length > (size_t)room)
 		part.length = (size_t)room;
-	/* A pipe has given what it had: splice(2) waits for more only before it has moved anything. */
-	if (o->how == WITH_SPLICE && accepted)
+	/* splice(2) waits for a pipe only before it has moved anything. */
+	if (part.how == WITH_SPLICE && k->accepted)
 		part.flags |= SPLICE_F_NONBLOCK;
 	/* The kernel keeps the offset, or advances the one the program gave. */
 	const ssize_t moved = send_as_made(&part);
-	return moved < 0 && errno == EAGAIN && o->how == WITH_SPLICE && accepted ? 0 : moved;
+	k->source_ended = (moved >= 0 && (size_t)moved < part.length) ||
+	                  (moved < 0 && errno == EAGAIN && part.how == WITH_SPLICE && k->accepted) || is_empty_pipe(k->o);
+	return moved < 0 && k->source_ended ? 0 : moved;
 }
 
 /** To a socket that does not wait. */
-static ssize_t as_made(const struct outgoing *o, int at, size_t accepted)
+static ssize_t step_as_made(struct carried *k)
 {
-	struct outgoing rest = *o;
-	rest.fd = at;
-	rest.length -= accepted;
-	return send_as_made(&rest);
-}
-
-/** Whether what came of the first piece ends the call: a file's end, an error, all of it. */
-static bool is_over(const struct outgoing *o, ssize_t sent, size_t asked)
-{
-	return sent == 0 || (sent > 0 && ((size_t)sent < asked || (size_t)sent == o->length)) || (sent < 0 && errno != EAGAIN);
+	struct outgoing rest = *k->o;
+	rest.fd = connection_at(k->c);
+	rest.length -= k->accepted;
+	const ssize_t moved = send_as_made(&rest);
+	k->source_ended = moved == 0;
+	return moved;
 }
 
 static ssize_t nonblocking(struct outgoing *o)
@@ -82,8 +85,8 @@ static ssize_t nonblocking(struct outgoing *o)
 		return sent < 0 ? fail(EAGAIN) : sent;
 	if (atomic_load_explicit(&writer_any, memory_order_relaxed) && writer_cookie == c.cookie && !settings.dry_run &&
 	    o->how != WITH_SPLICE && c.limits->policy == POLICY_REPLACE && connection_hold(&c)) {
-		struct carried k = {.o = o, .c = &c, .step = as_made, .accepted = moved, .nonblocking = true, .whole = true,
-		                    .source_ends = true};
+		struct carried k = {.o = o, .c = &c, .step = step_as_made, .accepted = moved, .nonblocking = true,
+		                    .whole = true};
 		const ssize_t carried = carry(&k, now_ns, EAGAIN);
 		connection_release(&c);
 		return carried;
@@ -101,8 +104,10 @@ static ssize_t blocking(struct outgoing *o)
 {
 	struct connection c;
 	const int64_t began_ns = clock_now_ns();
-	if (!connection_open_held(&c, o->fd, descriptor_word(o->fd), began_ns) ||
-	    !(c.limits->send_ms || c.limits->send_total_ms) || !socket_look(connection_at(&c), c.word, &c.look) ||
+	connection_open_blindly(&c, o->fd, descriptor_word(o->fd));
+	connection_identify(&c);
+	c.looked_ns = began_ns;
+	if (!(c.limits->send_ms || c.limits->send_total_ms) || !socket_look(connection_at(&c), c.word, &c.look) ||
 	    !c.look.established) {
 		connection_release(&c);
 		errno = o->before;
@@ -114,15 +119,14 @@ static ssize_t blocking(struct outgoing *o)
 		connection_release(&c);
 		return fail(EBADF);
 	}
-	const int64_t room = socket_room(at);
-	const size_t asked = room >= 0 && (size_t)room < o->length ? (size_t)room : o->length;
-	ssize_t result = piece(o, at, 0);
+	struct carried k = {.o = o, .c = &c, .step = step_piece, .whole = true};
+	ssize_t result = step_piece(&k);
 	if (result < 0 && (errno == EPIPE || errno == ECONNRESET) && socket_ended(at))
 		result = fail(ETIMEDOUT);
-	/* What splice(2) is given by a pipe ends a call as soon as it is less than was asked for: whatever is there. */
-	if (!is_over(o, result, asked)) {
-		struct carried k = {.o = o, .c = &c, .step = piece, .accepted = result > 0 ? (size_t)result : 0, .whole = true,
-		                    .source_ends = true};
+	/* A file's end, an error, or all of it. */
+	const bool over = k.source_ended || result == (ssize_t)o->length || (result < 0 && errno != EAGAIN);
+	if (!over) {
+		k.accepted = result > 0 ? (size_t)result : 0;
 		result = carry(&k, began_ns, EAGAIN);
 	}
 	connection_release(&c);
@@ -133,7 +137,8 @@ ssize_t send_file_limited(struct outgoing *o)
 {
 	struct connecting connecting;
 	o->before = errno;
-	if (active && ((o->word & DESCRIPTOR_OURS) || descriptor_has(o->from, DESCRIPTOR_OURS)))
+	if (active && (((o->word & DESCRIPTOR_OURS) && duplicate_is_at(o->fd)) ||
+	               (descriptor_has(o->from, DESCRIPTOR_OURS) && duplicate_is_at(o->from))))
 		return fail(EBADF);
 	if (!active || !(o->word & DESCRIPTOR_COVERED) || !o->length)
 		return send_as_made(o);

@@ -19,6 +19,15 @@
 #include "limits/configured.h"
 #include "tell/report.h"
 
+/** A new file is at @p fd, with these flags. What a vfork child learns is not to take a flag off its parent's number. */
+static void made(int fd, unsigned flags)
+{
+	if ((descriptor_word(fd) & DESCRIPTOR_FLAGS) && process_numbers_differ())
+		descriptor_set(fd, flags);
+	else
+		descriptor_made(fd, flags);
+}
+
 /* ---- options --------------------------------------------------------------------------------------------------------- */
 
 /** SO_ERROR was asked for, which tells the program how its connect, or its connection, fared. */
@@ -139,7 +148,7 @@ void blocking_noticed(int fd, bool nonblocking)
 void socket_noticed(int fd, int domain, int type, int protocol)
 {
 	const unsigned flags = socket_flags(socket_kind_of(domain, type, protocol));
-	descriptor_made(fd, (flags && (type & SOCK_NONBLOCK) ? flags | DESCRIPTOR_NONBLOCKING : flags) | DESCRIPTOR_SEEN);
+	made(fd, (flags && (type & SOCK_NONBLOCK) ? flags | DESCRIPTOR_NONBLOCKING : flags) | DESCRIPTOR_SEEN);
 }
 
 /** TCP_USER_TIMEOUT for SNDTIMEO_UNACKED, unless the program has one: on a listening socket, because accept(2) copies it, or
@@ -183,7 +192,7 @@ void accept_noticed(int listener, int fd, int flags)
 {
 	const int before = errno;
 	const unsigned of_listener = descriptor_word(listener) & (DESCRIPTOR_COVERED | DESCRIPTOR_MPTCP | DESCRIPTOR_UNIX);
-	descriptor_made(fd, (of_listener && (flags & SOCK_NONBLOCK) ? of_listener | DESCRIPTOR_NONBLOCKING : of_listener) |
+	made(fd, (of_listener && (flags & SOCK_NONBLOCK) ? of_listener | DESCRIPTOR_NONBLOCKING : of_listener) |
 	                            DESCRIPTOR_SEEN);
 	if (of_listener && (settings.verbose || summary_on)) {
 		const struct place place = place_of(fd);
@@ -231,8 +240,10 @@ void adopt(int fd)
 	const int before = errno;
 	struct connection c;
 	struct look look;
+	/* At once, for whoever still takes it for the file that was there before. */
+	made(fd, DESCRIPTOR_SEEN);
 	const unsigned flags = socket_flags(socket_kind(fd));
-	descriptor_made(fd, (flags && socket_nonblocking(fd) ? flags | DESCRIPTOR_NONBLOCKING : flags) | DESCRIPTOR_SEEN);
+	descriptor_set(fd, flags && socket_nonblocking(fd) ? flags | DESCRIPTOR_NONBLOCKING : flags);
 	if (flags) {
 		const struct destination peer = socket_peer(fd);
 		if (was_accepted(fd, &peer))
@@ -252,7 +263,10 @@ void adopt(int fd)
 
 void duplicate_noticed(int from, int to)
 {
-	descriptor_copied(from, to);
+	if ((descriptor_word(to) & DESCRIPTOR_FLAGS) && process_numbers_differ())
+		descriptor_set(to, descriptor_word(from) & DESCRIPTOR_OF_SOCKET);
+	else
+		descriptor_copied(from, to);
 	if (!active || descriptor_plain(to))
 		return;
 	const int before = errno;
@@ -268,7 +282,7 @@ void duplicate_noticed(int from, int to)
 int close_limited(int fd)
 {
 	const uint32_t word = descriptor_word(fd);
-	if (active && (word & DESCRIPTOR_OURS)) {
+	if (active && (word & DESCRIPTOR_OURS) && duplicate_is_at(fd)) {
 		errno = EBADF;
 		return -1;
 	}

@@ -21,13 +21,6 @@ static bool waits_for_writing(const struct pollfd *fds, nfds_t count)
 
 bool poll_is_plain(const struct pollfd *fds, nfds_t count, bool long_one)
 {
-	if (!active || !atomic_load_explicit(&descriptor_any, memory_order_relaxed))
-		return true;
-	/* More than there can be descriptors is for the kernel to refuse, as is an array that it cannot read. */
-	if (count > SIZE_MAX / sizeof *fds || count > INT32_MAX || !wait_can_read(fds, count * sizeof *fds)) {
-		writer_end();
-		return true;
-	}
 	if (wait_matters(long_one) || waits_for_writing(fds, count))
 		return false;
 	writer_end();
@@ -51,6 +44,18 @@ int poll_limited(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 	struct wait w = {.fds = fds, .count = count, .mask = mask};
 	if (!valid(timeout))
 		return libc.ppoll(fds, count, timeout, mask);
+	if (count && !(wait_is_on_stack(fds) && count == 1)) {
+		/* Whether the array can be read, and how many entries there may be, is the kernel's to say. */
+		const struct timespec now = {0};
+		const int before = errno;
+		w.ready = libc.ppoll(fds, count, &now, mask);
+		w.asked_before = true;
+		if (w.ready < 0)
+			return w.ready;
+		errno = before;
+		if (poll_is_plain(fds, count, !timeout || timeout->tv_sec >= WATCH_LONG_NS / NS_PER_S))
+			return w.ready || nanoseconds(timeout) == 0 ? w.ready : libc.ppoll(fds, count, timeout, mask);
+	}
 	/* The kernel's own argument for it may be NULL with none; ours tells poll from select by it. */
 	struct pollfd none;
 	if (!fds)

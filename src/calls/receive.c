@@ -44,7 +44,7 @@ ssize_t receive_limited(int fd, ssize_t result, size_t asked)
 	}
 	/* A file took the number over. */
 	if (result < 0 && error == ENOTSOCK)
-		descriptor_not_covered(fd, descriptor_word(fd));
+		connection_not_covered(fd, descriptor_word(fd));
 	errno = error;
 	return result;
 }

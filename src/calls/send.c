@@ -68,13 +68,15 @@ static ssize_t call_with(const struct outgoing *o, int flags)
 	}
 }
 
-/** Send at most @p most bytes, after the first @p skip, to @p at, and to @p to where that is given. */
-static ssize_t send_some(const struct outgoing *o, int at, size_t skip, size_t most, int flags)
+/** Send at most @p most bytes, after the first @p skip, to @p at. @param asked how many that were; may be NULL */
+static ssize_t send_some(const struct outgoing *o, int at, size_t skip, size_t most, int flags, size_t *asked)
 {
 	const bool message = o->how == WITH_SENDMSG, connects = flags & MSG_FASTOPEN;
 	if (!message && o->how != WITH_WRITEV) {
-		const size_t rest = o->length - skip;
-		return libc.sendto(at, (const char *)o->data + skip, rest < most ? rest : most, flags,
+		const size_t rest = o->length - skip < most ? o->length - skip : most;
+		if (asked)
+			*asked = rest;
+		return libc.sendto(at, (const char *)o->data + skip, rest, flags,
 		                   connects ? o->to : NULL, connects ? o->to_length : 0);
 	}
 	const struct iovec *from = message ? o->message->msg_iov : o->parts;
@@ -95,22 +97,33 @@ static ssize_t send_some(const struct outgoing *o, int at, size_t skip, size_t m
 		most -= length;
 		skip = 0;
 	}
+	if (asked)
+		*asked = length_of(parts, rest.msg_iovlen);
 	return libc.sendmsg(at, &rest, flags);
 }
 
 /** Send what is left, without waiting. */
 static ssize_t push(const struct outgoing *o, int at, size_t accepted)
 {
-	return send_some(o, at, accepted, CALL_MOST, (o->flags & ~MSG_FASTOPEN) | TRY_FLAGS);
+	return send_some(o, at, accepted, CALL_MOST, (o->flags & ~MSG_FASTOPEN) | TRY_FLAGS, NULL);
 }
 
 /** The same for a call that only goes as it is. */
-static ssize_t push_as_is(const struct outgoing *o, int at, size_t accepted)
+static ssize_t push_as_is(const struct outgoing *o, int at)
 {
 	struct outgoing again = *o;
-	(void)accepted;
 	again.fd = at;
 	return call_with(&again, o->flags | TRY_FLAGS);
+}
+
+static ssize_t step_push(struct carried *k)
+{
+	return push(k->o, connection_at(k->c), k->accepted);
+}
+
+static ssize_t step_push_as_is(struct carried *k)
+{
+	return push_as_is(k->o, connection_at(k->c));
 }
 
 static ssize_t fail(int error)
@@ -150,12 +163,33 @@ static ssize_t finish_plainly(const struct outgoing *o, int at, size_t accepted)
 		same.fd = at;
 		return send_as_made(&same);
 	}
-	const ssize_t sent = send_some(o, at, accepted, CALL_MOST, (o->flags & ~MSG_FASTOPEN) | MSG_NOSIGNAL);
+	/* As many parts at once as there is room for; the kernel tells an error once, and leaves it for the next call here. */
+	for (;;) {
+		size_t asked;
+		struct pollfd room = {.fd = at, .events = POLLOUT};
+		socket_await(&room, NULL, NULL);
+		if (room.revents & (POLLERR | POLLHUP))
+			break;
+		const ssize_t sent = send_some(o, at, accepted, CALL_MOST, (o->flags & ~MSG_FASTOPEN) | MSG_NOSIGNAL, &asked);
+		if (sent > 0)
+			accepted += (size_t)sent;
+		if (sent <= 0 || (size_t)sent < asked || accepted >= o->length)
+			break;
+	}
 	errno = o->before;
-	return (ssize_t)accepted + (sent > 0 ? sent : 0);
+	return (ssize_t)accepted;
 }
 
 /* ---- errors ---------------------------------------------------------------------------------------------------------- */
+
+/** A send of ours was broken, and raised no SIGPIPE. Sending nothing again lets the kernel do it, as it would have (signal(7), one
+ * si_code). */
+static void raise_sigpipe(const struct outgoing *o, int at)
+{
+	if (!(o->flags & MSG_NOSIGNAL))
+		libc.send(at, "", 0, MSG_DONTWAIT);
+	errno = EPIPE;
+}
 
 /** The first try failed because the connection is over. */
 static ssize_t broken(const struct outgoing *o, int error)
@@ -164,10 +198,8 @@ static ssize_t broken(const struct outgoing *o, int error)
 	connection_open(&c, o->fd, o->word, 0);
 	if (connection_has_ended(&c))
 		return fail(ETIMEDOUT);
-	/* The try raised none. Sending nothing again lets the kernel do it, as it would have (signal(7), one si_code). */
 	if (error == EPIPE && !(o->flags & MSG_NOSIGNAL) && connection_hold(&c)) {
-		const int at = connection_at(&c);
-		libc.send(at, "", 0, MSG_DONTWAIT);
+		raise_sigpipe(o, connection_at(&c));
 		connection_release(&c);
 	}
 	return fail(error);
@@ -220,7 +252,7 @@ static bool by_synchronous_writer(const struct outgoing *o, const struct connect
 static ssize_t go_on(struct outgoing *o, struct connection *c, size_t accepted, bool nonblocking, int64_t began_ns)
 {
 	struct carried k = {
-		.o = o, .c = c, .step = completable(o) ? push : push_as_is, .accepted = accepted,
+		.o = o, .c = c, .step = completable(o) ? step_push : step_push_as_is, .accepted = accepted,
 		.nonblocking = nonblocking, .whole = completable(o),
 	};
 	const struct limits *limits = c->limits;
@@ -235,6 +267,8 @@ static ssize_t go_on(struct outgoing *o, struct connection *c, size_t accepted, 
 	/* There is nothing to hold a limit by. */
 	if (result < 0 && errno == EAGAIN && !nonblocking && !c->look.established && !c->look.closed && !k.own_us)
 		return finish_plainly(o, connection_at(c), accepted);
+	if (result < 0 && errno == EPIPE)
+		raise_sigpipe(o, connection_at(c));
 	return result;
 }
 
@@ -266,7 +300,7 @@ ssize_t send_incomplete(struct outgoing *o, ssize_t sent)
 {
 	const int error = sent < 0 ? errno : 0;
 	if (error == ENOTSOCK) {
-		descriptor_not_covered(o->fd, o->word);
+		connection_not_covered(o->fd, o->word);
 		errno = o->before;
 		return send_as_made(o);
 	}
@@ -363,7 +397,7 @@ static ssize_t send_first(struct outgoing *o)
 	}
 	errno = o->before;
 	const bool split = completable(o) && (message || o->how == WITH_WRITEV || o->length > FASTOPEN_MOST);
-	const ssize_t sent = split ? send_some(o, connection_at(&connecting.c), 0, FASTOPEN_MOST, o->flags)
+	const ssize_t sent = split ? send_some(o, connection_at(&connecting.c), 0, FASTOPEN_MOST, o->flags, NULL)
 	                           : send_as_made(o);
 	const int error = sent < 0 ? errno : 0;
 	connect_first_end(&connecting, error);
@@ -380,7 +414,7 @@ ssize_t send_limited(struct outgoing *o)
 {
 	struct connection c;
 	o->before = errno;
-	if (active && (o->word & DESCRIPTOR_OURS))
+	if (active && (o->word & DESCRIPTOR_OURS) && duplicate_is_at(o->fd))
 		return fail(EBADF);
 	if (!active || !(o->word & DESCRIPTOR_COVERED))
 		return send_as_made(o);
@@ -397,7 +431,7 @@ ssize_t send_limited(struct outgoing *o)
 		o->word = descriptor_word(o->fd);
 		errno = o->before;
 	}
-	return try_now(o);
+	return sends_limited ? try_now(o) : send_as_made(o);
 }
 
 /* ---- sendmmsg(2) ------------------------------------------------------------------------------------------------------ */
@@ -411,7 +445,7 @@ static unsigned send_held(struct outgoing *o, struct connection *c, struct mmsgh
 		const int64_t began_ns = clock_now_ns();
 		o->message = &messages[done].msg_hdr;
 		count_bytes(o);
-		ssize_t whole = done ? push_as_is(o, connection_at(c), 0) : (ssize_t)sent;
+		ssize_t whole = done ? push_as_is(o, connection_at(c)) : (ssize_t)sent;
 		if (whole < 0 && errno != EAGAIN)
 			return done;
 		if (whole != (ssize_t)o->length)
@@ -481,7 +515,7 @@ int sendmmsg_limited(int fd, struct mmsghdr *messages, unsigned count, int flags
 	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags, .word = descriptor_word(fd), .before = errno};
 	if (!active || !(o.word & DESCRIPTOR_COVERED) || !count)
 		return libc.sendmmsg(fd, messages, count, flags);
-	if ((o.word & LOOK_FIRST) || (flags & MSG_FASTOPEN)) {
+	if ((o.word & LOOK_FIRST) || (flags & MSG_FASTOPEN) || !sends_limited) {
 		const int done = send_each(&o, messages, count);
 		if (done >= 0)
 			errno = o.before;
@@ -490,7 +524,7 @@ int sendmmsg_limited(int fd, struct mmsghdr *messages, unsigned count, int flags
 	/* All that is complete at once in one call, as the program has it. */
 	const int sent = libc.sendmmsg(fd, messages, count, flags | TRY_FLAGS);
 	if (sent < 0 && errno == ENOTSOCK) {
-		descriptor_not_covered(fd, o.word);
+		connection_not_covered(fd, o.word);
 		return sent;
 	}
 	if (sent < 0 && errno != EAGAIN)

@@ -374,7 +374,7 @@ int wait_limited(struct wait *w, int64_t timeout_ns)
 	/* Its own socket's next wait may find that nothing has changed. */
 	if (!(w->alone && timeout_ns != 0 && atomic_load_explicit(&writer_any, memory_order_relaxed) && first == writer_fd))
 		writer_end();
-	int ready = ask(w, 0, w->mask);
+	int ready = w->asked_before ? w->ready : ask(w, 0, w->mask);
 	if (ready == 0 && timeout_ns != 0)
 		ready = wait_long(w, timeout_ns);
 	else if (ready > 0 && w->alone && timeout_ns != 0)

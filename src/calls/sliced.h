@@ -21,7 +21,8 @@ struct wait {
 	const unsigned long *asked;
 	size_t words;               /**< of a set */
 	int bits;                   /**< as the program gave them */
-	bool asked_before;          /**< the kernel has written to the sets */
+	bool asked_before;          /**< the kernel was asked with no wait, and has written to the sets */
+	int ready;                  /**< what it said */
 	const sigset_t *mask;       /**< NULL: the thread's own */
 	bool alone;                 /**< for one descriptor, for writing alone */
 };

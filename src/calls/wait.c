@@ -6,16 +6,13 @@
 
 #include <errno.h>
 
-/** A page is at least so large; remembered are so many of them. */
-#define PAGE WAIT_PAGE
-#define PAGES 64
+/** A page is at least so large. */
+#define PAGE ((uintptr_t)4096)
 
 __thread uint64_t writer_cookie;
 __thread int writer_fd;
 __thread uint32_t writer_word;
 atomic_bool writer_any;
-
-_Atomic uintptr_t wait_good_page = UINTPTR_MAX;
 
 static const char no = 0, yes = 1;
 const char *wait_only_thread = &yes;
@@ -38,23 +35,14 @@ static bool kernel_reads(uintptr_t address)
 
 bool wait_can_read(const void *start, size_t size)
 {
-	static _Atomic uintptr_t good[PAGES];
 	const uintptr_t from = (uintptr_t)start;
-	if (!size)
+	if (!size || (wait_is_on_stack(start) && size <= PAGE))
 		return true;
 	if (from + size < from)
 		return false;
-	for (uintptr_t page = from / PAGE; page <= (from + size - 1) / PAGE; page++) {
-		_Atomic uintptr_t *slot = &good[page % PAGES];
-		atomic_store_explicit(&wait_good_page, page, memory_order_relaxed);
-		if (atomic_load_explicit(slot, memory_order_relaxed) == page)
-			continue;
-		/* What it reads must not reach into the next page. */
-		if (!kernel_reads(page * PAGE)) {
-			atomic_store_explicit(&wait_good_page, UINTPTR_MAX, memory_order_relaxed);
+	for (uintptr_t page = from / PAGE; page <= (from + size - 1) / PAGE; page++)
+		/* From its beginning, so that what is read does not reach into the next one. */
+		if (!kernel_reads(page * PAGE))
 			return false;
-		}
-		atomic_store_explicit(slot, page, memory_order_relaxed);
-	}
 	return true;
 }

@@ -17,7 +17,8 @@
 #include "calls/writer.h"
 #include "connection/watch.h"
 
-/** poll(2), with the timeout as ppoll(2) has it (NULL: for ever) and @p mask NULL for plain poll. */
+/** poll(2) of ours, or of an array that nobody knows to be readable, with the timeout as ppoll(2) has it (NULL: for ever) and
+ * @p mask NULL for plain poll. */
 int poll_limited(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
 
 /** select(2) and pselect(2), likewise; the timeout is not changed. */
@@ -43,12 +44,16 @@ static inline bool wait_matters(bool long_one)
 	       (long_one && atomic_load_explicit(&descriptor_any, memory_order_relaxed) && !*wait_only_thread);
 }
 
-/** The page that the kernel was last seen to read from, by its number (wait_can_read()). */
-extern _Atomic uintptr_t wait_good_page __attribute__((visibility("hidden")));
-#define WAIT_PAGE ((uintptr_t)4096)
+/** Whether @p start is in the caller's part of the stack, so that it can be read; so far up it is looked for. */
+#define WAIT_STACK ((uintptr_t)65536)
+static inline bool wait_is_on_stack(const void *start)
+{
+	const char here = 0;
+	return (uintptr_t)start - (uintptr_t)&here < WAIT_STACK;
+}
 
-/** Whether poll(2) is none of ours: nothing of ours is waited for, for writing, and it need not be looked after. Ends that
- * this thread is a synchronous writer, if so. */
+/** Whether poll(2) of an array that can be read is none of ours: nothing of ours is waited for, for writing, and it need not
+ * be looked after. Ends that this thread is a synchronous writer, if so. */
 bool poll_is_plain(const struct pollfd *fds, nfds_t count, bool long_one);
 /** The same for a wait in epoll. */
 static inline bool epoll_is_plain(bool long_one)
@@ -56,8 +61,8 @@ static inline bool epoll_is_plain(bool long_one)
 	return !wait_matters(long_one);
 }
 
-/** Whether the kernel can read at @p start, so that we may: a bad pointer is for the kernel to refuse. Pages that were found
- * good are remembered, so this is a system call (epoll_ctl) for a few of many. */
+/** Whether the kernel can read there, so that we may: a bad pointer is for the kernel to refuse. What is not on the stack is
+ * asked for by a system call (epoll_ctl). */
 bool wait_can_read(const void *start, size_t size);
 
 #endif

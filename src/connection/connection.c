@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/libc.h"
+#include "base/process.h"
 #include "base/signals.h"
 #include "connection/place.h"
 #include "connection/socket.h"
@@ -55,21 +56,23 @@ void connection_open(struct connection *c, int fd, uint32_t word, int64_t refuse
 	resolve(c);
 }
 
-/** Whether the file that a call began with at word @p word is the one that was duplicated. A generation that moved is a
- * question for the cookie, because a vfork child's close() moves it, too; one that did not says nothing of a close that
- * nobody saw. */
+/** Whether the file that a call began with, at word @p word, is the one that was duplicated (descriptor.h). */
 static bool is_what_refused(const struct connection *c, uint32_t word)
 {
+	const uint32_t now = descriptor_word(c->fd);
 	const struct memory *m = memory_unverified(c->fd);
-	const uint32_t of = m ? atomic_load(&m->word) : 0;
-	if (of && !((of ^ word) & DESCRIPTOR_GENERATION))
-		return atomic_load(&m->cookie) == c->cookie;
-	if (descriptor_unmoved(c->fd, word) || !descriptor_in_table(c->fd))
+	if (!descriptor_in_table(c->fd) || descriptor_unmoved(c->fd, word))
 		return true;
-	/* Nothing is remembered. It refused just now; what has come since would have taken longer to fill. */
+	if (!descriptor_same_made(now, word))
+		return false;
+	/* It was closed, here or by a vfork child. The cookie tells, if it was asked for before. */
+	const uint32_t remembered = m ? atomic_load(&m->word) : 0;
+	if (remembered && descriptor_same_made(remembered, word))
+		return atomic_load(&m->cookie) == c->cookie;
+	/* Else it is one that has sent something. Whoever was given another socket by the kernel, and has not got round to
+	 * saying so, has sent nothing on it. (The first byte acknowledged may be the SYN's.) */
 	struct look look;
-	return socket_look(connection_at(c), word, &look) && look.established && look.outstanding &&
-	       !socket_writable(connection_at(c));
+	return socket_look(connection_at(c), word, &look) && look.established && (look.outstanding || look.acked > 1);
 }
 
 bool connection_open_held(struct connection *c, int fd, uint32_t word, int64_t refused_ns)
@@ -87,13 +90,16 @@ bool connection_open_held(struct connection *c, int fd, uint32_t word, int64_t r
 
 bool connection_began_here(const struct connection *c)
 {
-	return is_what_refused(c, c->word);
+	return c->from_start || is_what_refused(c, c->word);
 }
 
 void connection_open_blindly(struct connection *c, int fd, uint32_t word)
 {
 	begin(c, fd, word, 0);
 	c->duplicate = duplicate_take(fd);
+	if (c->duplicate)
+		atomic_store(&c->duplicate->cookie, socket_cookie(duplicate_at(c->duplicate)));
+	c->from_start = c->duplicate != NULL;
 	c->limits = &settings.limits;
 }
 
@@ -141,8 +147,14 @@ bool connection_is_covered(int fd, uint32_t word)
 	case SOCKET_UNKNOWN: return word & DESCRIPTOR_COVERED;
 	case SOCKET_OTHER: break;
 	}
-	descriptor_not_covered(fd, word);
+	connection_not_covered(fd, word);
 	return false;
+}
+
+void connection_not_covered(int fd, uint32_t word)
+{
+	if (!process_numbers_differ())
+		descriptor_not_covered(fd, word);
 }
 
 /* ---- the clock ------------------------------------------------------------------------------------------------------- */
@@ -160,7 +172,7 @@ static void remember(struct connection *c)
 	if (m) {
 		limits_known(m, c->limits);
 		if (descriptor_unmoved(c->fd, c->word))
-			atomic_store(&m->word, c->word & DESCRIPTOR_GENERATION);
+			atomic_store(&m->word, c->word);
 		c->memory = m;
 	} else if (descriptor_in_table(c->fd) && !memory_unverified(c->fd))
 		tell_once(&told, "there is no memory to remember sockets in: only sends that wait are limited");

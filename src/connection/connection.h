@@ -31,6 +31,7 @@ struct connection {
 	int64_t looked_ns;            /**< the last look, or when the refusal must have begun */
 	struct look look;             /**< what the last look saw */
 	enum stall_cause cause;       /**< of the verdict that is due, or will be next */
+	bool from_start;              /**< the duplicate was taken before the call did anything */
 	bool passes;                  /**< who looks does not wait */
 	int64_t total_ns;             /**< STALL_TOTAL: how long that send took */
 };
@@ -98,5 +99,8 @@ void connection_unacked_passed(int fd);
 /** Whether @p fd is a covered socket as the kernel says (up to three system calls). If it is not, its word says so from now
  * on, unless it is not @p word any more. */
 bool connection_is_covered(int fd, uint32_t word);
+/** The kernel said that it is no socket, or none of ours: its word says so from now on, unless it is not @p word any more, or
+ * what this thread learns of a number may not be true for others. */
+void connection_not_covered(int fd, uint32_t word);
 
 #endif

@@ -19,13 +19,15 @@ static void note(int fd)
 	atomic_store_explicit(&descriptor_any, true, memory_order_relaxed);
 }
 
-/** Replace flags, and move the generation on. */
-static void put(int fd, unsigned flags)
+/** Replace flags, and move the generation on; @p kept: flags that stay if no others come. */
+static void put(int fd, unsigned flags, unsigned kept)
 {
 	_Atomic uint32_t *word = &descriptor_words[fd];
-	uint32_t old = atomic_load_explicit(word, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak(word, &old, ((old & DESCRIPTOR_GENERATION) + DESCRIPTOR_STEP) | flags))
-		;
+	uint32_t old = atomic_load_explicit(word, memory_order_relaxed), next;
+	do {
+		const unsigned stay = flags & DESCRIPTOR_FLAGS ? 0 : old & kept;
+		next = ((old & (DESCRIPTOR_LEFT | DESCRIPTOR_MADE)) + DESCRIPTOR_MADE_STEP) | flags | stay;
+	} while (!atomic_compare_exchange_weak(word, &old, next));
 }
 
 void descriptor_made(int fd, unsigned flags)
@@ -36,18 +38,31 @@ void descriptor_made(int fd, unsigned flags)
 		note(fd);
 	/* A number that was never marked need not be touched: most are files. */
 	if (flags || atomic_load_explicit(&descriptor_words[fd], memory_order_relaxed))
-		put(fd, flags);
+		put(fd, flags, 0);
 }
 
 void descriptor_copied(int from, int to)
 {
-	descriptor_made(to, descriptor_word(from) & DESCRIPTOR_OF_SOCKET);
+	const unsigned flags = descriptor_word(from) & DESCRIPTOR_OF_SOCKET;
+	if (!descriptor_in_table(to))
+		return;
+	if (flags & DESCRIPTOR_FLAGS)
+		note(to);
+	/* A vfork child puts pipes at its standard descriptors, and its parent's may be sockets. */
+	if (flags || atomic_load_explicit(&descriptor_words[to], memory_order_relaxed))
+		put(to, flags, DESCRIPTOR_COVERED);
 }
 
+/** Move the count of closes on, which is to carry into no other. */
 void descriptor_leaving(int fd)
 {
-	if (descriptor_in_table(fd) && atomic_load_explicit(&descriptor_words[fd], memory_order_relaxed))
-		atomic_fetch_add(&descriptor_words[fd], DESCRIPTOR_STEP);
+	if (!descriptor_in_table(fd))
+		return;
+	_Atomic uint32_t *word = &descriptor_words[fd];
+	uint32_t old = atomic_load_explicit(word, memory_order_relaxed);
+	while (old && !atomic_compare_exchange_weak(word, &old, (old & ~DESCRIPTOR_LEFT) |
+	                                                                ((old + DESCRIPTOR_LEFT_STEP) & DESCRIPTOR_LEFT)))
+		;
 }
 
 void descriptor_leaving_range(unsigned first, unsigned last)
@@ -59,7 +74,7 @@ void descriptor_leaving_range(unsigned first, unsigned last)
 
 void descriptor_set(int fd, unsigned flags)
 {
-	if (!descriptor_in_table(fd))
+	if (!descriptor_in_table(fd) || !flags)
 		return;
 	note(fd);
 	atomic_fetch_or(&descriptor_words[fd], flags);

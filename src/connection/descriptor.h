@@ -6,10 +6,10 @@
  * ("that is no such socket") takes it off; one that is missing means a socket without limits. Nobody acts on a socket
  * because of a flag: what acts asks for the cookie first, or holds a duplicate (duplicate.h).
  *
- * The generation is moved on by close(), dup2() and dup3() before they act, and by whatever makes a socket after it did.
- * If it has not moved between two moments, the number was the same file at both, but for closes that nobody saw
- * (fclose(), io_uring). If it has, that is a question for the cookie and never an answer: a vfork child's close() moves
- * its parent's.
+ * The generation is two counts. One is moved on by what closes the number, before it acts and after; that is a question for
+ * the cookie and never an answer, because a vfork child's close() moves its parent's. The other is moved on by whatever
+ * makes a socket there, or puts another file there, after it did: that is an answer. If neither has moved between two
+ * moments, the number was the same file at both, but for what no wrapper saw (io_uring, system calls).
  *
  * Everything here is atomic, makes no system call, touches no errno and no thread-local storage: it may be used before the
  * start, in signal handlers, in vfork children and in threads without thread-local storage.
@@ -38,9 +38,12 @@ enum descriptor_flag {
 /** We know what it is, or was: a socket that came to be behind our back (torsocks in front of us gets its own libc) is looked
  * at once, by the first call that only sockets are made for. No reason to be other than plain. */
 #define DESCRIPTOR_SEEN 256u
-/** Added for each step of the generation. */
-#define DESCRIPTOR_STEP 512u
-#define DESCRIPTOR_GENERATION (~(DESCRIPTOR_STEP - 1))
+/** Added when it is closed, or about to be: 11 bits. */
+#define DESCRIPTOR_LEFT_STEP (1u << 9)
+/** Added when another file was put there: the bits above. */
+#define DESCRIPTOR_MADE_STEP (1u << 20)
+#define DESCRIPTOR_MADE (~(DESCRIPTOR_MADE_STEP - 1))
+#define DESCRIPTOR_LEFT (DESCRIPTOR_MADE_STEP - DESCRIPTOR_LEFT_STEP)
 /** What a duplicate has, too. */
 #define DESCRIPTOR_OF_SOCKET                                                                                       \
 	(DESCRIPTOR_COVERED | DESCRIPTOR_MPTCP | DESCRIPTOR_UNIX | DESCRIPTOR_FASTOPEN | DESCRIPTOR_NOTICED |      \
@@ -101,10 +104,16 @@ void descriptor_clear(int fd, unsigned flags);
 /** The kernel said that it is no such socket: no flag is left, unless the word is not @p word any more. */
 void descriptor_not_covered(int fd, uint32_t word);
 
-/** Whether @p fd has been the same file since its word was @p word, as far as seen. Above the table that is not known. */
+/** Whether nothing happened to @p fd since its word was @p word, as far as seen. Above the table that is not known. */
 static inline bool descriptor_unmoved(int fd, uint32_t word)
 {
-	return descriptor_in_table(fd) && !((descriptor_word(fd) ^ word) & DESCRIPTOR_GENERATION);
+	return descriptor_in_table(fd) && !((descriptor_word(fd) ^ word) & (DESCRIPTOR_LEFT | DESCRIPTOR_MADE));
+}
+
+/** Whether two words of a number are of files of which none was put there after the other. */
+static inline bool descriptor_same_made(uint32_t one, uint32_t other)
+{
+	return !((one ^ other) & DESCRIPTOR_MADE);
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/libc.h"
+#include "base/process.h"
 #include "base/signals.h"
 #include "connection/descriptor.h"
 
@@ -38,22 +39,37 @@ static struct duplicate *claim(int thread)
 	return NULL;
 }
 
+static uint64_t cookie_at(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t size = sizeof cookie;
+	return libc.getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
 /** Close the number, if it is still the socket that it was: a program may close all numbers it knows nothing of, by ways
  * that no wrapper sees, and get one of them for a file of its own. */
 static void close_at(struct duplicate *d)
 {
-	uint64_t cookie = 0;
-	socklen_t size = sizeof cookie;
 	const int at = duplicate_at(d);
 	const uint64_t was = atomic_load(&d->cookie);
-	/* A wrapper saw that the program has put a file of its own there. */
-	if (descriptor_in_table(at) && !descriptor_has(at, DESCRIPTOR_OURS))
-		return;
 	descriptor_clear(at, DESCRIPTOR_OURS);
-	if (was && (libc.getsockopt(at, SOL_SOCKET, SO_COOKIE, &cookie, &size) < 0 || cookie != was))
+	if (at < 0 || (was && cookie_at(at) != was))
 		return;
 	descriptor_leaving(at);
 	libc.close(at);
+}
+
+bool duplicate_is_at(int fd)
+{
+	const int before = errno;
+	const unsigned end = atomic_load(&table_end);
+	bool found = false;
+	for (unsigned i = 0; i < end && !found; i++) {
+		const uint64_t cookie = atomic_load(&table[i].cookie);
+		found = atomic_load(&table[i].thread) && duplicate_at(&table[i]) == fd && (!cookie || cookie_at(fd) == cookie);
+	}
+	errno = before;
+	return found;
 }
 
 static void drop(struct duplicate *d)
@@ -91,7 +107,7 @@ struct duplicate *duplicate_take(int fd)
 	const int at = libc.fcntl(fd, F_DUPFD_CLOEXEC, LOWEST);
 	if (at < 0)
 		return NULL;
-	struct duplicate *d = claim(libc_thread());
+	struct duplicate *d = claim(process_thread());
 	if (!d) {
 		const int cancelled = signals_hold_cancellation();
 		libc.close(at);
@@ -135,7 +151,7 @@ void duplicate_orphans(int fd)
 		if (!thread || atomic_load(&d->number) != fd)
 			continue;
 		/* By one thread only, of all that close the number at once. */
-		if (is_dead(thread) && atomic_compare_exchange_strong(&d->thread, &thread, libc_thread()))
+		if (is_dead(thread) && atomic_compare_exchange_strong(&d->thread, &thread, process_thread()))
 			drop(d);
 		else
 			held = true;
@@ -173,12 +189,13 @@ static bool is_own(const struct duplicate *d)
 void duplicate_forked(void)
 {
 	const int before = errno;
+	process_forked();
 	const unsigned end = atomic_load(&table_end);
 	for (unsigned i = 0; i < end; i++) {
 		if (!atomic_load(&table[i].thread))
 			continue;
 		if (is_own(&table[i]))
-			atomic_store(&table[i].thread, libc_thread());
+			atomic_store(&table[i].thread, process_thread());
 		else
 			drop(&table[i]);
 	}

@@ -12,7 +12,7 @@
 
 #include "base/libc.h"
 
-_Atomic unsigned memory_looked_after, memory_waits_matter, memory_nudged;
+_Atomic unsigned memory_looked_after, memory_waits_matter = 1, memory_nudged;
 
 static _Atomic(struct memory *) chunks[MEMORY_CHUNKS];
 

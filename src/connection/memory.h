@@ -55,7 +55,8 @@ struct memory {
 
 /** How many sockets the waits have to look after (MEMORY_LOOKED_AFTER): none in most programs at most times. */
 extern _Atomic unsigned memory_looked_after __attribute__((visibility("hidden")));
-/** The same, and one more for each other reason that all waits have to be looked after: no wait need ask twice. */
+/** The same, and one more for each other reason that all waits have to be looked after, as that the library has not started: no
+ * wait need ask twice. */
 extern _Atomic unsigned memory_waits_matter __attribute__((visibility("hidden")));
 /** How many of them have MEMORY_NUDGED. */
 extern _Atomic unsigned memory_nudged __attribute__((visibility("hidden")));

@@ -5,4 +5,4 @@
 #include "limits/configured.h"
 
 struct settings settings;
-bool active;
+bool active, sends_limited;

@@ -16,4 +16,7 @@ extern struct settings settings __attribute__((visibility("hidden")));
  * with none set for good, every wrapper is the real function. */
 extern bool active __attribute__((visibility("hidden")));
 
+/** Whether any limit is for sends, too. */
+extern bool sends_limited __attribute__((visibility("hidden")));
+
 #endif

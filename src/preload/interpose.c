@@ -16,6 +16,7 @@
 #include "calls/send.h"
 #include "calls/wait.h"
 #include "connection/descriptor.h"
+#include "connection/duplicate.h"
 #include "limits/configured.h"
 #include "preload/replace.h"
 
@@ -26,7 +27,7 @@
 /** One that may be made without waiting at once: the socket needs no look, and is no connect. */
 static inline bool tries_at_once(uint32_t word, int flags)
 {
-	return likely((word & (DESCRIPTOR_COVERED | LOOK_FIRST)) == DESCRIPTOR_COVERED) && likely(active) &&
+	return likely((word & (DESCRIPTOR_COVERED | LOOK_FIRST)) == DESCRIPTOR_COVERED) && likely(sends_limited) &&
 	       likely(!(flags & MSG_FASTOPEN));
 }
 
@@ -223,7 +224,7 @@ static inline bool tells(int fd, ssize_t received)
 static inline bool is_ours(int fd)
 {
 	real();
-	if (likely(!descriptor_has(fd, DESCRIPTOR_OURS)) || !active)
+	if (likely(!descriptor_has(fd, DESCRIPTOR_OURS)) || !active || !duplicate_is_at(fd))
 		return false;
 	errno = EBADF;
 	return true;
@@ -354,10 +355,16 @@ static inline bool is_long_wait(const struct timespec *timeout)
 	return !timeout || timeout->tv_sec >= WATCH_LONG_NS / NS_PER_S;
 }
 
+/** Whether no wait of this process is anything to us. */
+static inline bool no_wait_is_ours(void)
+{
+	return !active || !atomic_load_explicit(&descriptor_any, memory_order_relaxed);
+}
+
 static COLD int poll_watched(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
 	real();
-	if (poll_is_plain(fds, count, is_long(timeout_ms)))
+	if (no_wait_is_ours() || (wait_is_on_stack(fds) && count == 1 && poll_is_plain(fds, count, is_long(timeout_ms))))
 		return libc.poll(fds, count, timeout_ms);
 	const struct timespec timeout = clock_timespec(ms_to_ns(timeout_ms));
 	return poll_limited(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
@@ -367,11 +374,10 @@ static COLD int poll_watched(struct pollfd *fds, nfds_t count, int timeout_ms)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 
-/** One descriptor, in memory that the kernel has read before, for reading alone: by far the most that are waited for. */
+/** One descriptor, on the stack, for reading alone: by far the most that are waited for. */
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
-	if (likely(count == 1) &&
-	    likely((uintptr_t)&fds->events / WAIT_PAGE == atomic_load_explicit(&wait_good_page, memory_order_relaxed)) &&
+	if (likely(count == 1) && likely(wait_is_on_stack(fds)) &&
 	    likely(!(fds->events & (POLLOUT | POLLWRNORM | POLLWRBAND))) && likely(!wait_matters(is_long(timeout_ms))))
 		return libc.poll(fds, count, timeout_ms);
 	return poll_watched(fds, count, timeout_ms);
@@ -387,8 +393,8 @@ EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t s
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
 {
 	real();
-	if (!active || (timeout && !wait_can_read(timeout, sizeof *timeout)) ||
-	    poll_is_plain(fds, count, is_long_wait(timeout)))
+	if (no_wait_is_ours() || (timeout && !wait_can_read(timeout, sizeof *timeout)) ||
+	    (wait_is_on_stack(fds) && count == 1 && poll_is_plain(fds, count, is_long_wait(timeout))))
 		return libc.ppoll(fds, count, timeout, mask);
 	return poll_limited(fds, count, timeout, mask);
 }
@@ -403,8 +409,6 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *
 /** Whether select(2) is none of ours; ends that this thread is a synchronous writer, if so. */
 static bool select_is_plain(const fd_set *writes, bool long_one)
 {
-	if (!active || !atomic_load_explicit(&descriptor_any, memory_order_relaxed))
-		return true;
 	if (writes || wait_matters(long_one))
 		return false;
 	writer_end();
@@ -415,7 +419,8 @@ EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, str
 {
 	real();
 	struct timespec limit = {0};
-	if (!active || (timeout && (!wait_can_read(timeout, sizeof *timeout) || timeout->tv_sec < 0 || timeout->tv_usec < 0)) ||
+	if (no_wait_is_ours() ||
+	    (timeout && (!wait_can_read(timeout, sizeof *timeout) || timeout->tv_sec < 0 || timeout->tv_usec < 0)) ||
 	    select_is_plain(writes, !timeout || timeout->tv_sec >= WATCH_LONG_NS / NS_PER_S))
 		return libc.select(count, reads, writes, excepts, timeout);
 	const int64_t begun_ns = clock_now_ns();
@@ -437,7 +442,7 @@ EXPORT int pselect(int count, fd_set *reads, fd_set *writes, fd_set *excepts, co
                    const sigset_t *mask)
 {
 	real();
-	if (!active || (timeout && !wait_can_read(timeout, sizeof *timeout)) || select_is_plain(writes, is_long_wait(timeout)))
+	if (no_wait_is_ours() || (timeout && !wait_can_read(timeout, sizeof *timeout)) || select_is_plain(writes, is_long_wait(timeout)))
 		return libc.pselect(count, reads, writes, excepts, timeout, mask);
 	return select_limited(count, reads, writes, excepts, timeout, mask);
 }

@@ -135,7 +135,7 @@ EXPORT FILE *freopen64(const char *path, const char *mode, FILE *file)
 
 static int fcntl_noticed(__typeof__(fcntl) *real_fcntl, int fd, int command, void *argument)
 {
-	if (active && descriptor_has(fd, DESCRIPTOR_OURS)) {
+	if (active && descriptor_has(fd, DESCRIPTOR_OURS) && duplicate_is_at(fd)) {
 		errno = EBADF;
 		return -1;
 	}
@@ -215,6 +215,14 @@ EXPORT void closefrom(int first)
 	libc.closefrom(first);
 }
 
+EXPORT int unshare(int flags)
+{
+	const int result = real()->unshare(flags);
+	if (result == 0 && (flags & CLONE_FILES))
+		process_tables_part();
+	return result;
+}
+
 EXPORT int pidfd_getfd(int pidfd, int fd, unsigned flags)
 {
 	real();
@@ -267,7 +275,7 @@ EXPORT int prctl_with(int option, unsigned long a, unsigned long b, unsigned lon
 }
 
 /** What a system call of the program's own made of its descriptors. */
-static void syscall_noticed(long number, long a, long b, long result)
+static void syscall_noticed(long number, long a, long result)
 {
 	switch (number) {
 	case SYS_socket:
@@ -276,14 +284,11 @@ static void syscall_noticed(long number, long a, long b, long result)
 #endif
 	case SYS_accept4:
 	case SYS_pidfd_getfd: adopt((int)result); break;
-	case SYS_dup: duplicate_noticed((int)a, (int)result); break;
-#ifdef SYS_dup2
-	case SYS_dup2:
-#endif
-	case SYS_dup3:
-		if (a != b)
-			duplicate_noticed((int)a, (int)b);
+	case SYS_unshare:
+		if (a & CLONE_FILES)
+			process_tables_part();
 		break;
+	case SYS_dup: duplicate_noticed((int)a, (int)result); break;
 	default: break;
 	}
 }
@@ -297,6 +302,12 @@ EXPORT long syscall_with(long number, long a, long b, long c, long d, long e, lo
 	/* For these there is a function that knows what is ours. */
 	if (number == SYS_close)
 		return close((int)a);
+#ifdef SYS_dup2
+	if (number == SYS_dup2)
+		return dup2((int)a, (int)b);
+#endif
+	if (number == SYS_dup3)
+		return dup3((int)a, (int)b, (int)c);
 	if (number == SYS_close_range && libc.close_range)
 		return close_range_limited((unsigned)a, (unsigned)b, (int)c);
 	const bool sandboxes = ((number == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER)) ||
@@ -308,7 +319,7 @@ EXPORT long syscall_with(long number, long a, long b, long c, long d, long e, lo
 	if (sandboxes && result >= 0)
 		start_no_more();
 	else if (result >= 0)
-		syscall_noticed(number, a, b, result);
+		syscall_noticed(number, a, result);
 	return result;
 }
 

@@ -132,6 +132,7 @@ static void begin(void)
 	if (settings_limit(&settings) && !missing) {
 		start_modules();
 		active = true;
+		sends_limited = settings.limits.send_ms || settings.limits.send_total_ms || settings.rules.count;
 		arm_inherited();
 	}
 	signals_release_cancellation(cancelled);
@@ -149,6 +150,7 @@ void start(void)
 		begin();
 		descriptor_known = active ? DESCRIPTOR_SEEN : 0;
 		descriptor_bound = DESCRIPTORS;
+		atomic_fetch_sub(&memory_waits_matter, 1);
 	}
 	errno = before;
 }
@@ -174,7 +176,7 @@ void start_may_end(void)
 
 void start_no_more(void)
 {
-	active = false;
+	active = sends_limited = false;
 	descriptor_known = 0;
 }
 

@@ -212,7 +212,7 @@ static struct run *denied(size_t number, long bytes, int watchdog_ms, unsigned p
 {
 	const struct caller *caller = caller_in(number);
 	struct run *run = play(&(struct setting){ .send_ms = 500, .connect_ms = 1500, .watchdog_ms = watchdog_ms },
-			       "deny %s %s; sock tcp4; setopt sndbuf 100000; connect %u; %s; %s %ld %s @up; close",
+			       "deny %s %s; sock #8 unix; exec #8 9; sock tcp4; setopt sndbuf 100000; connect %u; %s; %s %ld %s @up; close",
 			       lacking[number / 2 / ROWS_OF(refusals)],
 			       refusals[number / 2 % ROWS_OF(refusals)], port, caller->setup, caller->upload, bytes,
 			       caller->options);
