@@ -353,7 +353,8 @@ def check_json():
     events |= set(re.findall(r'(?:"|\\0)([a-z]\w*_timeout)\\0', source))
     assert len(keys) > 20 and len(events) == 8, (keys, events)
     common = set(re.findall(r'^\.Cm (\w+)$', page, re.M))
-    return compare(keys, {row[1] for row in rows if row[1]} | common) + compare(events, {row[0] for row in rows if row[0]})
+    listed_keys, listed_events = ({row[i] for row in rows if row[i]} for i in (1, 0))
+    return compare(keys, listed_keys | common) + compare(events, listed_events)
 
 
 def check_reasons():
