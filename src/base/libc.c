@@ -185,7 +185,8 @@ static bool may_be_missing(size_t function)
 		NUMBER_OF(__read_chk), NUMBER_OF(__recv_chk), NUMBER_OF(__recvfrom_chk), NUMBER_OF(__poll_chk),
 		NUMBER_OF(__ppoll_chk), NUMBER_OF(epoll_pwait2), NUMBER_OF(fcntl64), NUMBER_OF(sendfile64),
 		NUMBER_OF(close_range), NUMBER_OF(closefrom), NUMBER_OF(__vdprintf_chk), NUMBER_OF(_Fork),
-		NUMBER_OF(execvpe), NUMBER_OF(freopen64), NUMBER_OF(quick_exit), NUMBER_OF(fexecve),
+		NUMBER_OF(execvpe), NUMBER_OF(preadv2), NUMBER_OF(preadv64v2), NUMBER_OF(pwritev2),
+		NUMBER_OF(pwritev64v2), NUMBER_OF(pthread_key_create), NUMBER_OF(pthread_setspecific), NUMBER_OF(freopen64), NUMBER_OF(quick_exit), NUMBER_OF(fexecve),
 	};
 	for (size_t i = 0; i < sizeof optional; i++)
 		if (optional[i] == function)

@@ -60,7 +60,7 @@ extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *,
  */
 #define LIBC_FUNCTIONS(F)                                                                                          \
 	F(write) F(send) F(sendto) F(sendmsg) F(writev) F(sendmmsg) F(sendfile) F(sendfile64) F(splice)            \
-	F(read) F(recv) F(recvfrom) F(recvmsg) F(recvmmsg) F(readv) F(__read_chk) F(__recv_chk) F(__recvfrom_chk)  \
+	F(read) F(recv) F(recvfrom) F(recvmsg) F(recvmmsg) F(readv) F(preadv2) F(preadv64v2) F(pwritev2) F(pwritev64v2) F(__read_chk) F(__recv_chk) F(__recvfrom_chk)  \
 	F(poll) F(ppoll) F(__poll_chk) F(__ppoll_chk) F(select) F(pselect)                                         \
 	F(epoll_wait) F(epoll_pwait) F(epoll_pwait2) F(epoll_ctl)                                                  \
 	F(socket) F(socketpair) F(connect) F(listen) F(accept) F(accept4) F(getpeername) F(getsockopt) F(setsockopt)             \
@@ -70,7 +70,7 @@ extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *,
 	F(getauxval)                                                                                               \
 	/* Not replaced, and found by bind_libc_rest(). */                                                         \
 	F(clock_gettime) F(getpid) F(getrlimit) F(getsockname) F(inet_ntop) F(inet_pton) F(madvise) F(mmap)        \
-	F(munmap) F(open) F(pread) F(pthread_setcancelstate) F(pthread_sigmask) F(sched_yield) F(shutdown)         \
+	F(munmap) F(open) F(pread) F(pthread_key_create) F(pthread_setcancelstate) F(pthread_setspecific) F(pthread_sigmask) F(sched_yield) F(shutdown)         \
 	F(sigaction) F(sigaddset) F(sigaltstack) F(sigemptyset) F(sigfillset) F(sigismember) F(sigpending) F(sigtimedwait)
 
 /** The first that is not replaced. */

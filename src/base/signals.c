@@ -4,6 +4,7 @@
  */
 #include "base/signals.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "base/libc.h"
@@ -18,6 +19,31 @@ void signals_block(sigset_t *before)
 void signals_restore(const sigset_t *before)
 {
 	libc.pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+void signals_block_one(int signal, sigset_t *before)
+{
+	sigset_t one;
+	libc.sigemptyset(&one);
+	libc.sigaddset(&one, signal);
+	libc.pthread_sigmask(SIG_BLOCK, &one, before);
+}
+
+void signals_restore_keeping(const sigset_t *before)
+{
+	const int error = errno;
+	signals_restore(before);
+	errno = error;
+}
+
+void signals_take_back(int signal)
+{
+	const int error = errno;
+	sigset_t one;
+	libc.sigemptyset(&one);
+	libc.sigaddset(&one, signal);
+	libc.sigtimedwait(&one, NULL, &(struct timespec){0});
+	errno = error;
 }
 
 int signals_hold_cancellation(void)

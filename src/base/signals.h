@@ -16,6 +16,13 @@
 void signals_block(sigset_t *before);
 void signals_restore(const sigset_t *before);
 
+/** Block one, so that it can be taken back (signals_take_back()). */
+void signals_block_one(int signal, sigset_t *before);
+/** As signals_restore(); errno stays. */
+void signals_restore_keeping(const sigset_t *before);
+/** Take one back that is blocked and was raised in this thread; errno stays. */
+void signals_take_back(int signal);
+
 /** Have no pthread_cancel(3) end this thread until what is begun is done, though it calls what may be cancelled.
  * @return what signals_release_cancellation() is to be given */
 int signals_hold_cancellation(void);

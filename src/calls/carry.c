@@ -164,6 +164,11 @@ static bool wait_for_room(struct carried *k, const sigset_t *mask, ssize_t *resu
 			*result = counted(k, errno);
 			return false;
 		}
+		/* A handler has closed the number that this thread waits at. */
+		if (k->c->duplicate && connection_at(k->c) < 0) {
+			*result = counted(k, EINTR);
+			return false;
+		}
 		/* Without a duplicate, whoever closed the descriptor, or put another file in its place, has ended this call:
 		 * its bytes must not go there. */
 		if (!k->c->duplicate && !connection_is_same(k->c)) {
@@ -265,8 +270,17 @@ ssize_t carry(struct carried *k, int64_t refused_ns, int error)
 		k->total_until_ns = refused_ns + c->limits->send_total_ms * NS_PER_MS;
 	if (!look(k, &result))
 		return result;
-	if (!c->look.established)
+	if (!c->look.established && (k->nonblocking || k->accepted))
 		return counted(k, error);
+	if (!c->look.established) {
+		/* It broke as it began to wait, and has an error to tell. */
+		const ssize_t sent = k->step(k);
+		if (sent >= 0)
+			return sent;
+		if (errno != EAGAIN)
+			broke(k, errno, &result);
+		return result;
+	}
 	if (!connection_began_here(c))
 		return counted(k, EINTR);
 	c->from_start = true;

@@ -267,6 +267,23 @@ static bool begin_anew(int fd, uint32_t word)
 	return !deadline_gave_up(fd);
 }
 
+/** connect(2) to AF_UNSPEC: whatever was under way is no more. */
+static int disconnect(int fd, uint32_t word, const struct sockaddr *to, socklen_t length)
+{
+	struct connection c;
+	const int result = libc.connect(fd, to, length), before = errno;
+	if (result < 0)
+		return result;
+	connection_open(&c, fd, word, 0);
+	if (memory_has(c.memory, MEMORY_CONNECTING)) {
+		const struct deadline d = deadline_of(&c);
+		deadline_take_off(&d, fd, c.memory, false);
+		memory_clear(c.memory, MEMORY_TOLD);
+	}
+	errno = before;
+	return result;
+}
+
 int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
 {
 	const int before = errno;
@@ -281,6 +298,8 @@ int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
 	if (!begin_anew(fd, word))
 		return fail(ETIMEDOUT);
 	errno = before;
+	if (wait_can_read(to, sizeof to->sa_family) && to->sa_family == AF_UNSPEC)
+		return disconnect(fd, word, to, length);
 	if (word & DESCRIPTOR_UNIX)
 		return connect_unix(fd, word, to, length);
 	return (word & DESCRIPTOR_NONBLOCKING ? connect_nonblocking : connect_blocking)(fd, word, to, length);

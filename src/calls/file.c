@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/signals.h"
 #include "calls/carry.h"
 #include "calls/connect.h"
 #include "calls/send.h"
@@ -43,9 +44,12 @@ static ssize_t step_piece(struct carried *k)
 	const int64_t room = socket_room(at);
 	part.fd = at;
 	part.length -= k->accepted;
+	/* A reset socket has all the room there is, and a signal for whoever uses it. */
+	if (socket_ended(at))
+		return fail(ETIMEDOUT);
 	/* poll(2) asks for a third of the buffer, so there should be some. */
 	if (room >= 0 && room < PIECE_LEAST)
-		return fail(socket_ended(at) ? ETIMEDOUT : EAGAIN);
+		return fail(EAGAIN);
 	if (room >= 0 && part.length > (size_t)room)
 		part.length = (size_t)room;
 	/* splice(2) waits for a pipe only before it has moved anything. */
@@ -53,6 +57,11 @@ static ssize_t step_piece(struct carried *k)
 		part.flags |= SPLICE_F_NONBLOCK;
 	/* The kernel keeps the offset, or advances the one the program gave. */
 	const ssize_t moved = send_as_made(&part);
+	/* A verdict fell in between. */
+	if (moved < 0 && errno == EPIPE && socket_ended(at)) {
+		signals_take_back(SIGPIPE);
+		return fail(ETIMEDOUT);
+	}
 	k->source_ended = (moved >= 0 && (size_t)moved < part.length) ||
 	                  (moved < 0 && errno == EAGAIN && part.how == WITH_SPLICE && k->accepted) || is_empty_pipe(k->o);
 	return moved < 0 && k->source_ended ? 0 : moved;
@@ -100,6 +109,14 @@ static ssize_t nonblocking(struct outgoing *o)
 	return moved ? (ssize_t)moved : fail(over ? ETIMEDOUT : EAGAIN);
 }
 
+static ssize_t finish_plainly(const struct outgoing *o, int at)
+{
+	struct outgoing same = *o;
+	same.fd = at;
+	errno = o->before;
+	return send_as_made(&same);
+}
+
 static ssize_t blocking(struct outgoing *o)
 {
 	struct connection c;
@@ -120,7 +137,10 @@ static ssize_t blocking(struct outgoing *o)
 		return fail(EBADF);
 	}
 	struct carried k = {.o = o, .c = &c, .step = step_piece, .whole = true};
+	sigset_t mask;
+	signals_block_one(SIGPIPE, &mask);
 	ssize_t result = step_piece(&k);
+	signals_restore_keeping(&mask);
 	if (result < 0 && (errno == EPIPE || errno == ECONNRESET) && socket_ended(at))
 		result = fail(ETIMEDOUT);
 	/* A file's end, an error, or all of it. */
@@ -128,6 +148,9 @@ static ssize_t blocking(struct outgoing *o)
 	if (!over) {
 		k.accepted = result > 0 ? (size_t)result : 0;
 		result = carry(&k, began_ns, EAGAIN);
+		/* There is nothing to hold a limit by. */
+		if (result < 0 && errno == EAGAIN && !c.look.established && !k.own_us)
+			result = finish_plainly(o, at);
 	}
 	connection_release(&c);
 	return result;

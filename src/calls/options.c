@@ -103,7 +103,11 @@ static void user_timeout_noticed(int fd)
 void setsockopt_noticed(int fd, int level, int option, const void *value, socklen_t length)
 {
 	const int before = errno;
-	if (level == IPPROTO_TCP && option == TCP_USER_TIMEOUT)
+	if (level == SOL_SOCKET && option == SO_SNDTIMEO && socket_stdio_armed(fd)) {
+		socket_disarm_stdio(fd);
+		/* "None" is not a limit. */
+		stdio_noticed(fd);
+	} else if (level == IPPROTO_TCP && option == TCP_USER_TIMEOUT)
 		user_timeout_noticed(fd);
 	else if (level == IPPROTO_TCP && option == TCP_FASTOPEN_CONNECT && length >= sizeof(int)) {
 		if (*(const int *)value)
@@ -114,7 +118,7 @@ void setsockopt_noticed(int fd, int level, int option, const void *value, sockle
 	errno = before;
 }
 
-void epoll_noticed(int operation, int fd, const struct epoll_event *event)
+void epoll_noticed(int epfd, int operation, int fd, const struct epoll_event *event)
 {
 	const int before = errno;
 	struct connection c;
@@ -122,12 +126,21 @@ void epoll_noticed(int operation, int fd, const struct epoll_event *event)
 	const uint32_t events = operation == EPOLL_CTL_DEL ? 0 : event->events & (EPOLLOUT | EPOLLET);
 	/* Edge-triggered loops have to be refused before they wait, or nobody would wake them. */
 	const bool awaits = events == EPOLLOUT && !(word & DESCRIPTOR_UNIX);
-	const struct memory *m = memory_unverified(fd);
-	if (awaits ? !memory_has(m, MEMORY_AWAITED) : memory_has(m, MEMORY_AWAITED | MEMORY_WATCHED)) {
+	struct memory *m = memory_unverified(fd);
+	if (awaits && !memory_has(m, MEMORY_AWAITED)) {
 		connection_open(&c, fd, word, 0);
-		watch_awaited(&c, awaits);
-		/* Who wants no room has no more to send, whatever was refused before. */
-		if (!(events & EPOLLOUT) && !memory_has(c.memory, MEMORY_CONNECTING))
+		watch_awaited(&c, true);
+		m = c.memory;
+	}
+	const int by = m ? atomic_load(&m->awaited_by) : 0;
+	if (m && (events & EPOLLOUT))
+		atomic_store(&m->awaited_by, epfd + 1);
+	/* Who wants no room has no more to send, whatever was refused before; one epoll for input says nothing of another for
+	 * room. */
+	else if (operation != EPOLL_CTL_ADD && memory_has(m, MEMORY_AWAITED | MEMORY_WATCHED) && (!by || by == epfd + 1)) {
+		connection_open(&c, fd, word, 0);
+		watch_awaited(&c, false);
+		if (!memory_has(c.memory, MEMORY_CONNECTING))
 			memory_clear(c.memory, MEMORY_WATCHED);
 	}
 	errno = before;
@@ -235,6 +248,18 @@ static bool was_accepted(int fd, const struct destination *peer)
 	return peer->kind != DESTINATION_UNKNOWN && socket_local(fd).port < peer->port;
 }
 
+/** A connect that another program began, under the deadline that is ours, too: nobody there is left to take it off. */
+static void adopt_connecting(struct connection *c)
+{
+	int ms;
+	struct look look;
+	if (!socket_look(c->fd, c->word, &look) || !look.connecting || !c->limits->connect_ms ||
+	    !socket_user_timeout(c->fd, &ms) || ms != c->limits->connect_ms)
+		return;
+	const struct deadline d = {.limits = c->limits, .begun_ns = clock_now_ns(), .kernel_knows = true, .ours = true};
+	deadline_goes_on(&d, c);
+}
+
 void adopt(int fd)
 {
 	const int before = errno;
@@ -252,6 +277,7 @@ void adopt(int fd)
 		if (c.limits->unacked_ms && socket_look(fd, c.word, &look) && !look.connecting && !look.closed)
 			arm_unacked(&c);
 		adopt_unacked(fd);
+		adopt_connecting(&c);
 		/* inetd's heirs print to their peer. */
 		if (fd <= STDERR_FILENO)
 			stdio_noticed(fd);
@@ -279,6 +305,12 @@ void duplicate_noticed(int from, int to)
 
 /* ---- its end --------------------------------------------------------------------------------------------------------- */
 
+void closing(int fd)
+{
+	if (active && descriptor_has(fd, DESCRIPTOR_HELD) && !process_is_vforked())
+		duplicate_orphans(fd);
+}
+
 int close_limited(int fd)
 {
 	const uint32_t word = descriptor_word(fd);
@@ -286,8 +318,7 @@ int close_limited(int fd)
 		errno = EBADF;
 		return -1;
 	}
-	if (active && (word & DESCRIPTOR_HELD) && !process_is_vforked())
-		duplicate_orphans(fd);
+	closing(fd);
 	/* A deadline that passed, and nobody asked for. */
 	if (active && (word & DESCRIPTOR_NOTICED))
 		deadline_learn(fd);
@@ -303,6 +334,8 @@ int close_range_limited(unsigned first, unsigned last, int flags)
 	int result = 0;
 	if (first <= last)
 		descriptor_leaving_range(first, last);
+	for (int fd = (int)first - 1; active && first <= INT32_MAX && (fd = descriptor_next(fd + 1, DESCRIPTOR_HELD)) >= 0 && (unsigned)fd <= last;)
+		closing(fd);
 	for (int ours; active && first <= last && (ours = duplicate_next(first)) >= 0 && (unsigned)ours <= last;) {
 		if ((unsigned)ours > first)
 			result = libc.close_range(first, (unsigned)ours - 1, flags);

@@ -17,7 +17,7 @@ void getsockopt_noticed(int fd, int level, int option, void *value, socklen_t *l
 /** setsockopt(2) succeeded. */
 void setsockopt_noticed(int fd, int level, int option, const void *value, socklen_t length);
 /** epoll_ctl(2) succeeded: a loop that waits for room before it sends may never be refused any. */
-void epoll_noticed(int operation, int fd, const struct epoll_event *event);
+void epoll_noticed(int epfd, int operation, int fd, const struct epoll_event *event);
 /** fcntl(F_SETFL) or ioctl(FIONBIO) succeeded. */
 void blocking_noticed(int fd, bool nonblocking);
 /** socket(2) made @p fd. */
@@ -35,6 +35,8 @@ void adopt(int fd);
 void meet(int fd);
 /** @p to is now the same open file as @p from. */
 void duplicate_noticed(int from, int to);
+/** @p fd, which is not plain, is about to be closed by a way of its own: stdio, a range. Nothing happens in a vfork child. */
+void closing(int fd);
 /** close(2) of what is not plain. */
 int close_limited(int fd);
 /** close_range(2): nothing of ours in between is closed. */

@@ -265,7 +265,7 @@ static ssize_t go_on(struct outgoing *o, struct connection *c, size_t accepted, 
 	if (result < 0 && !active)
 		return send_as_made(o);
 	/* There is nothing to hold a limit by. */
-	if (result < 0 && errno == EAGAIN && !nonblocking && !c->look.established && !c->look.closed && !k.own_us)
+	if (result < 0 && errno == EAGAIN && !nonblocking && !c->look.established && !k.own_us)
 		return finish_plainly(o, connection_at(c), accepted);
 	if (result < 0 && errno == EPIPE)
 		raise_sigpipe(o, connection_at(c));

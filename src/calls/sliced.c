@@ -341,12 +341,16 @@ static int wait_in_slices(struct wait *w, struct watcher *watcher, int64_t timeo
 			until_ns = prolonged.own_until_ns; /* no connection any more: the program's own limit counts */
 		if (input_calls(&prolonged, first, now_ns))
 			until_ns = now_ns;
-		if (w->alone && finite && ends_connect(first, &found))
-			until_ns = least(until_ns, clock_sum_ns(now_ns, found.connect_ns));
+		const bool connects = w->alone && finite && ends_connect(first, &found) &&
+		                      clock_sum_ns(now_ns, found.connect_ns) < until_ns;
+		if (connects)
+			until_ns = clock_sum_ns(now_ns, found.connect_ns);
 		const int64_t wait_ns = least(until_ns == NEVER_NS ? NEVER_NS : until_ns - now_ns,
 		                              slice_ns(&found, watcher, &prolonged, now_ns));
 		const int ready = ask(w, wait_ns, mask);
 		now_ns = clock_now_ns();
+		if (ready == 0 && connects && now_ns >= until_ns)
+			deadline_passed(first);
 		if (ready != 0 || now_ns >= until_ns)
 			return learned(w, ready);
 	}

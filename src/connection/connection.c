@@ -271,17 +271,14 @@ bool connection_end(struct connection *c, uint64_t accepted, uint64_t asked, boo
 	const int at = connection_at(c);
 	const int cancelled = signals_hold_cancellation();
 	/* Another thread, or another process, may have come first. A dry run tells once per stall. */
-	if (!socket_ended(at) && !(settings.dry_run && memory_has(c->memory, MEMORY_TOLD))) {
+	if (memory_claim(c->memory, settings.dry_run ? MEMORY_TOLD : MEMORY_ENDED) && !socket_ended(at)) {
 		tell(c, accepted, asked);
 		socket_end(at);
 	}
-	if (settings.dry_run)
-		memory_set(c->memory, MEMORY_TOLD);
-	else {
+	if (!settings.dry_run) {
 		atomic_store(&c->memory->since_ns, c->looked_ns);
 		memory_clear(c->memory, MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_CONNECTING | MEMORY_NUDGED);
-		memory_set(c->memory, MEMORY_ENDED | (untold ? MEMORY_UNTOLD : 0) |
-		                              (socket_unread(at) > 0 ? MEMORY_LINGERING : 0));
+		memory_set(c->memory, (untold ? MEMORY_UNTOLD : 0) | (socket_unread(at) > 0 ? MEMORY_LINGERING : 0));
 		memory_due(c->memory, c->looked_ns);
 	}
 	signals_release_cancellation(cancelled);

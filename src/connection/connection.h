@@ -39,8 +39,7 @@ struct connection {
 /** Where to act: the duplicate, or the number. */
 static inline int connection_at(const struct connection *c)
 {
-	const int at = c->duplicate ? duplicate_at(c->duplicate) : -1;
-	return at >= 0 ? at : c->fd;
+	return c->duplicate ? duplicate_at(c->duplicate) : c->fd;
 }
 
 /**

@@ -42,7 +42,11 @@ void deadline_put_on(struct deadline *d, int at, const struct memory *m)
 static void settle(const struct deadline *d, int at, struct memory *m, bool established)
 {
 	const int32_t unacked_ms = established && d->own_ms <= 0 ? d->limits->unacked_ms : 0;
+	int ms;
 	if (settings.dry_run || !d->kernel_knows || !(d->ours || unacked_ms))
+		return;
+	/* By another number, or in another process, it was taken off already, and the program may have set its own. */
+	if (d->shared && (!socket_user_timeout(at, &ms) || ms != d->limits->connect_ms))
 		return;
 	socket_set_user_timeout(at, unacked_ms ? unacked_ms : d->own_ms);
 	if (unacked_ms)
@@ -82,6 +86,11 @@ void deadline_goes_on(const struct deadline *d, struct connection *c)
 	atomic_store(&m->due_ns, 0);
 	memory_clear(m, MEMORY_TOLD | MEMORY_ENDED | MEMORY_GAVE_UP);
 	memory_set(m, MEMORY_CONNECTING);
+	/* Whoever uses it by another number has to know, too. */
+	if (c->word & DESCRIPTOR_SHARED)
+		for (int fd = -1; (fd = descriptor_next(fd + 1, DESCRIPTOR_SHARED | DESCRIPTOR_COVERED)) >= 0;)
+			if (fd != c->fd && socket_cookie(fd) == c->cookie)
+				memory_copy(c->fd, fd);
 }
 
 void deadline_tell(const struct deadline *d, int64_t waited_ns, enum reason reason)
@@ -108,7 +117,7 @@ struct deadline deadline_of(const struct connection *c)
 		.begun_ns = atomic_load(&c->memory->since_ns), .own_ms = atomic_load(&c->memory->user_timeout_ms),
 		.kernel_knows = true,
 	};
-	d.ours = c->limits->connect_ms != 0;
+	d.ours = d.shared = c->limits->connect_ms != 0;
 	return d;
 }
 
@@ -118,7 +127,7 @@ static void through(struct connection *c)
 	const int64_t took_ns = clock_now_ns() - atomic_load(&c->memory->since_ns);
 	struct deadline d = {
 		.limits = c->limits, .own_ms = atomic_load(&c->memory->user_timeout_ms), .kernel_knows = true,
-		.ours = c->limits->connect_ms != 0,
+		.ours = c->limits->connect_ms != 0, .shared = true,
 	};
 	if (summary_on || settings.dry_run) {
 		d.to = socket_peer(connection_at(c));
@@ -243,6 +252,15 @@ void deadline_through(int fd)
 		through(&c);
 		unnotice(fd, c.memory);
 	}
+	errno = before;
+}
+
+void deadline_passed(int fd)
+{
+	const int before = errno;
+	struct connection c;
+	if (may_connect(fd) && open_connecting(&c, fd))
+		tell_of_ended(&c, c.limits->connect_ms * NS_PER_MS);
 	errno = before;
 }
 

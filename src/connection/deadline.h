@@ -28,6 +28,7 @@ struct deadline {
 	int32_t own_ms;      /**< the program's own TCP_USER_TIMEOUT */
 	bool kernel_knows;   /**< the kernel keeps one, ours or a lower one of the program's */
 	bool ours;           /**< the option is ours, and to be taken off */
+	bool shared;         /**< others may have taken it off since it was put on */
 	bool earlier;        /**< the attempt was begun by a call before, and has its deadline */
 };
 
@@ -58,6 +59,8 @@ int64_t deadline_left_ns(struct connection *c, int64_t now_ns);
 void deadline_learn(int fd);
 /** A wait said of @p fd that it can be written to, and nothing else: it is through. Keeps errno. */
 void deadline_through(int fd);
+/** A wait for the connect of @p fd ended at its deadline, before the kernel ends it: tell of it, once. Keeps errno. */
+void deadline_passed(int fd);
 /** The program was told @p error for the connect of @p fd. Keeps errno. */
 void deadline_failed(int fd, int error);
 /** Whether we gave the connect of @p fd up since the program last asked: it is to be told ETIMEDOUT, once. Keeps errno. */

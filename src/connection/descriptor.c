@@ -43,6 +43,8 @@ void descriptor_made(int fd, unsigned flags)
 
 void descriptor_copied(int from, int to)
 {
+	if (descriptor_word(from) & DESCRIPTOR_COVERED)
+		descriptor_set(from, DESCRIPTOR_SHARED);
 	const unsigned flags = descriptor_word(from) & DESCRIPTOR_OF_SOCKET;
 	if (!descriptor_in_table(to))
 		return;
@@ -70,6 +72,15 @@ void descriptor_leaving_range(unsigned first, unsigned last)
 	const unsigned end = atomic_load(&marked_end);
 	for (unsigned fd = first; fd < end && fd <= last; fd++)
 		descriptor_leaving((int)fd);
+}
+
+int descriptor_next(int first, unsigned flags)
+{
+	const unsigned end = atomic_load(&marked_end);
+	for (unsigned fd = (unsigned)first; fd < end; fd++)
+		if ((descriptor_word((int)fd) & flags) == flags)
+			return (int)fd;
+	return -1;
 }
 
 void descriptor_set(int fd, unsigned flags)

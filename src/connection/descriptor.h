@@ -38,8 +38,10 @@ enum descriptor_flag {
 /** We know what it is, or was: a socket that came to be behind our back (torsocks in front of us gets its own libc) is looked
  * at once, by the first call that only sockets are made for. No reason to be other than plain. */
 #define DESCRIPTOR_SEEN 256u
-/** Added when it is closed, or about to be: 11 bits. */
-#define DESCRIPTOR_LEFT_STEP (1u << 9)
+/** It was duplicated: another number may be the same socket. */
+#define DESCRIPTOR_SHARED 512u
+/** Added when it is closed, or about to be: 10 bits. */
+#define DESCRIPTOR_LEFT_STEP (1u << 10)
 /** Added when another file was put there: the bits above. */
 #define DESCRIPTOR_MADE_STEP (1u << 20)
 #define DESCRIPTOR_MADE (~(DESCRIPTOR_MADE_STEP - 1))
@@ -47,7 +49,7 @@ enum descriptor_flag {
 /** What a duplicate has, too. */
 #define DESCRIPTOR_OF_SOCKET                                                                                       \
 	(DESCRIPTOR_COVERED | DESCRIPTOR_MPTCP | DESCRIPTOR_UNIX | DESCRIPTOR_FASTOPEN | DESCRIPTOR_NOTICED |      \
-	 DESCRIPTOR_NONBLOCKING | DESCRIPTOR_SEEN)
+	 DESCRIPTOR_NONBLOCKING | DESCRIPTOR_SEEN | DESCRIPTOR_SHARED)
 
 extern _Atomic uint32_t descriptor_words[DESCRIPTORS] __attribute__((visibility("hidden")));
 /** How many of them may be read without further ado: 0 before the library has started. */
@@ -98,6 +100,8 @@ void descriptor_copied(int from, int to);
 void descriptor_leaving(int fd);
 /** The same for all from @p first to @p last that were ever marked. */
 void descriptor_leaving_range(unsigned first, unsigned last);
+/** The next number from @p first on that has all of @p flags, or -1. */
+int descriptor_next(int first, unsigned flags);
 /** Set or take off flags of the file that is at @p fd now. */
 void descriptor_set(int fd, unsigned flags);
 void descriptor_clear(int fd, unsigned flags);

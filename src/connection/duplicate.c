@@ -52,6 +52,7 @@ static void close_at(struct duplicate *d)
 {
 	const int at = duplicate_at(d);
 	const uint64_t was = atomic_load(&d->cookie);
+	atomic_store(&d->at, -1);
 	descriptor_clear(at, DESCRIPTOR_OURS);
 	if (at < 0 || (was && cookie_at(at) != was))
 		return;
@@ -72,12 +73,36 @@ bool duplicate_is_at(int fd)
 	return found;
 }
 
-static void drop(struct duplicate *d)
+static void close_held(struct duplicate *d)
 {
 	const int cancelled = signals_hold_cancellation();
 	close_at(d);
-	atomic_store(&d->thread, 0);
 	signals_release_cancellation(cancelled);
+}
+
+static void drop(struct duplicate *d)
+{
+	close_held(d);
+	atomic_store(&d->thread, 0);
+}
+
+/** A thread ends, by cancellation perhaps, and whoever waits for it closes the number next. */
+static void drop_all(void *unused)
+{
+	(void)unused;
+	while (current) {
+		struct duplicate *left = current;
+		current = left->outer;
+		drop(left);
+	}
+}
+
+static pthread_key_t at_threads_end;
+static bool has_key;
+
+void duplicate_start(void)
+{
+	has_key = libc.pthread_key_create && libc.pthread_setspecific && libc.pthread_key_create(&at_threads_end, drop_all) == 0;
 }
 
 /**
@@ -122,6 +147,8 @@ struct duplicate *duplicate_take(int fd)
 	atomic_store(&d->at, at);
 	descriptor_made(at, DESCRIPTOR_OURS);
 	descriptor_set(fd, DESCRIPTOR_HELD);
+	if (has_key)
+		libc.pthread_setspecific(at_threads_end, d);
 	current = d;
 	return d;
 }
@@ -145,10 +172,15 @@ void duplicate_orphans(int fd)
 	const unsigned end = atomic_load(&table_end);
 	bool held = false;
 	drop_left();
+	/* What this thread itself holds is of a wait that was left, from deeper on the stack than it is now; or else of one that
+	 * our caller has interrupted, and ends. Its entry goes when the thread is back above it. */
+	for (struct duplicate *mine = current; mine; mine = mine->outer)
+		if (atomic_load(&mine->number) == fd)
+			close_held(mine);
 	for (unsigned i = 0; i < end; i++) {
 		struct duplicate *d = &table[i];
 		int thread = atomic_load(&d->thread);
-		if (!thread || atomic_load(&d->number) != fd)
+		if (!thread || atomic_load(&d->number) != fd || duplicate_at(d) < 0)
 			continue;
 		/* By one thread only, of all that close the number at once. */
 		if (is_dead(thread) && atomic_compare_exchange_strong(&d->thread, &thread, process_thread()))

@@ -30,11 +30,14 @@ struct duplicate {
 	struct duplicate *outer; /**< what the thread held before, if a signal handler interrupted its wait */
 };
 
+/** Once, at start. */
+void duplicate_start(void);
+
 /** Take a duplicate of @p fd for this thread. @return NULL, with errno as fcntl(2) sets it, or EMFILE if too many are
  * held */
 struct duplicate *duplicate_take(int fd);
 
-/** Its number now; it may have been moved. */
+/** Its number now: it may have been moved; -1: it was closed, and the wait that held it is over. */
 static inline int duplicate_at(const struct duplicate *d)
 {
 	return atomic_load_explicit(&d->at, memory_order_acquire);

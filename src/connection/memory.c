@@ -70,6 +70,7 @@ struct memory *memory_of(int fd, uint64_t cookie)
 	atomic_store(&m->due_ns, 0);
 	atomic_store(&m->limits, NULL);
 	atomic_store(&m->user_timeout_ms, 0);
+	atomic_store(&m->awaited_by, 0);
 	return m;
 }
 
@@ -132,6 +133,13 @@ void memory_set(struct memory *m, unsigned flags)
 	if (flags & MEMORY_LOOKED_AFTER)
 		list(m);
 	recount(before, now);
+}
+
+bool memory_claim(struct memory *m, unsigned flag)
+{
+	const bool claimed = !(atomic_fetch_or(&m->flags, flag) & flag);
+	memory_set(m, flag);
+	return claimed;
 }
 
 void memory_clear(struct memory *m, unsigned flags)

@@ -50,6 +50,7 @@ struct memory {
 	_Atomic int64_t since_ns;      /**< when connect() was called, or the verdict fell */
 	_Atomic int64_t due_ns;        /**< when a wait has to look at it next (watch.h) */
 	_Atomic(const struct limits *) limits;   /**< by its rule, where there are rules (place.h); NULL: not looked up yet */
+	_Atomic int32_t awaited_by;        /**< the epoll descriptor that was last asked for room there, and one; 0: none */
 	_Atomic int32_t user_timeout_ms;   /**< the program's TCP_USER_TIMEOUT, to be put back once connected */
 };
 
@@ -77,6 +78,8 @@ extern _Atomic int64_t memory_next_due_ns __attribute__((visibility("hidden")));
 
 void memory_set(struct memory *m, unsigned flags);
 void memory_clear(struct memory *m, unsigned flags);
+/** Set one. @return whether it was not set: of all that do so at once, one is told yes */
+bool memory_claim(struct memory *m, unsigned flag);
 static inline bool memory_has(const struct memory *m, unsigned flags)
 {
 	return m && (atomic_load_explicit(&m->flags, memory_order_acquire) & flags);

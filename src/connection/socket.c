@@ -5,7 +5,6 @@
 #include "connection/socket.h"
 
 #include <errno.h>
-#include <linux/mptcp.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -24,6 +23,16 @@
 #ifndef SOL_MPTCP
 #define SOL_MPTCP 284
 #endif
+#ifndef MPTCP_INFO
+#define MPTCP_INFO 1
+#endif
+
+/** The head of struct mptcp_info, as far as it is looked at; <linux/mptcp.h> has all of it, since Linux 5.16. */
+struct mptcp_head {
+	uint8_t counts[6];
+	uint32_t flags, token;
+	uint64_t write_seq, snd_una;
+};
 
 /* enum tcp_state is the kernel's own (include/net/tcp_states.h) and in no header that <linux/tcp.h> goes with. */
 enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOSE = 7, STATE_CLOSE_WAIT = 8 };
@@ -205,12 +214,12 @@ bool socket_established(int fd)
 /** TCP_INFO is that of the first subflow, and bytes may wait for any. */
 static void look_at_mptcp(int fd, struct look *look)
 {
-	struct mptcp_info mptcp;
+	struct mptcp_head mptcp;
 	memset(&mptcp, 0, sizeof mptcp);
 	look->busy_ns = 0;
 	if (option(fd, SOL_MPTCP, MPTCP_INFO, &mptcp, sizeof mptcp)) {
-		look->progress = mix(look->progress, mptcp.mptcpi_snd_una);
-		look->acked = mptcp.mptcpi_snd_una;
+		look->progress = mix(look->progress, mptcp.snd_una);
+		look->acked = mptcp.snd_una;
 	}
 	look->outstanding |= socket_unacknowledged(fd) > 0;
 }
@@ -286,6 +295,12 @@ int64_t socket_own_send_timeout_us(int fd, bool *ended)
 	return socket_stdio_armed(fd) ? 0 : us;
 }
 
+void socket_disarm_stdio(int fd)
+{
+	const int none = 0;
+	libc.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &none, sizeof none);
+}
+
 bool socket_stdio_armed(int fd)
 {
 	int low;
@@ -296,7 +311,10 @@ void socket_arm_stdio(int fd, int32_t limit_ms)
 {
 	const int low = STDIO_NOTSENT_LOWAT;
 	int64_t us;
+	int own;
 	if (settings.dry_run || !limit_ms || !socket_send_timeout(fd, &us) || us)
+		return;
+	if (option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &own, sizeof own) && own != 0 && own != low)
 		return;
 	/* The mark first: a SO_SNDTIMEO of ours is never without it. */
 	if (libc.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low) == 0)

@@ -86,12 +86,14 @@ bool socket_set_send_timeout(int fd, int64_t us);
 int64_t socket_own_send_timeout_us(int fd, bool *ended);
 
 /**
- * Bound writers that we cannot wrap, as glibc's stdio: the whole limit as SO_SNDTIMEO, unless the program set its own, and a
- * TCP_NOTSENT_LOWAT that lets a slow peer make room in time. Its value is the mark by which every process that gets the
+ * Bound writers that we cannot wrap, as glibc's stdio: the whole limit as SO_SNDTIMEO, unless the program set its own
+ * or its own TCP_NOTSENT_LOWAT, and one of ours that lets a slow peer make room in time. Its value is the mark by which every process that gets the
  * socket tells that the SO_SNDTIMEO is not the program's.
  */
 void socket_arm_stdio(int fd, int32_t limit_ms);
 bool socket_stdio_armed(int fd);
+/** The program has set a SO_SNDTIMEO of its own, which bounds stdio, too: take the mark off. */
+void socket_disarm_stdio(int fd);
 
 /* ---- TCP_USER_TIMEOUT ---------------------------------------------------------------------------------------------------- */
 

@@ -169,8 +169,10 @@ static COLD ssize_t splice_covered(struct outgoing *o)
 
 EXPORT ssize_t splice(int from, off64_t *from_offset, int fd, off64_t *offset, size_t length, unsigned flags)
 {
-	if (likely(descriptor_plain(fd)))
-		return libc.splice(from, from_offset, fd, offset, length, flags);
+	if (likely(descriptor_plain(fd))) {
+		const ssize_t moved = libc.splice(from, from_offset, fd, offset, length, flags);
+		return likely(moved > 0) || descriptor_plain(from) ? moved : receive_limited(from, moved, length);
+	}
 	struct outgoing o = {.how = WITH_SPLICE, .fd = fd, .flags = (int)flags, .length = length};
 	o.from = from;
 	o.offset = from_offset;
@@ -318,6 +320,38 @@ EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 	return readv_covered(fd, parts, count);
 }
 
+/* With the file's own position they are readv() and writev(), with flags. */
+
+EXPORT ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
+{
+	const ssize_t received = real()->preadv2(fd, parts, count, offset, flags);
+	if (descriptor_plain(fd) || !tells(fd, received))
+		return received;
+	return receive_limited(fd, received, received ? 0 : length_of(parts, (size_t)count));
+}
+
+EXPORT ssize_t preadv64v2(int fd, const struct iovec *parts, int count, off64_t offset, int flags)
+{
+	const ssize_t received = real()->preadv64v2(fd, parts, count, offset, flags);
+	if (descriptor_plain(fd) || !tells(fd, received))
+		return received;
+	return receive_limited(fd, received, received ? 0 : length_of(parts, (size_t)count));
+}
+
+EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
+{
+	if (likely(descriptor_plain(fd)) || offset != -1 || flags)
+		return real()->pwritev2(fd, parts, count, offset, flags);
+	return writev_covered(fd, parts, count);
+}
+
+EXPORT ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off64_t offset, int flags)
+{
+	if (likely(descriptor_plain(fd)) || offset != -1 || flags)
+		return real()->pwritev64v2(fd, parts, count, offset, flags);
+	return writev_covered(fd, parts, count);
+}
+
 /* A buffer that is too small is for the real one to report. */
 
 EXPORT ssize_t __recv_chk(int fd, void *data, size_t length, size_t size, int flags)
@@ -358,7 +392,7 @@ static inline bool is_long_wait(const struct timespec *timeout)
 /** Whether no wait of this process is anything to us. */
 static inline bool no_wait_is_ours(void)
 {
-	return !active || !atomic_load_explicit(&descriptor_any, memory_order_relaxed);
+	return !active || (!atomic_load_explicit(&descriptor_any, memory_order_relaxed) && *wait_only_thread);
 }
 
 static COLD int poll_watched(struct pollfd *fds, nfds_t count, int timeout_ms)

@@ -5,6 +5,7 @@
 #undef _FORTIFY_SOURCE /* as in interpose.c */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -82,14 +83,15 @@ EXPORT int epoll_ctl(int epfd, int operation, int fd, struct epoll_event *event)
 	const int result = real()->epoll_ctl(epfd, operation, fd, event);
 	writer_end();
 	if (result == 0 && active && !descriptor_plain(fd))
-		epoll_noticed(operation, fd, event);
+		epoll_noticed(epfd, operation, fd, event);
 	return result;
 }
 
 EXPORT FILE *fdopen(int fd, const char *mode)
 {
 	FILE *file = real()->fdopen(fd, mode);
-	if (file && active)
+	/* "r" alone never writes. */
+	if (file && active && (mode[0] != 'r' || strchr(mode, '+')))
 		stdio_noticed(fd);
 	return file;
 }
@@ -107,6 +109,7 @@ static int number_of(FILE *file)
 EXPORT int fclose(FILE *file)
 {
 	const int fd = number_of(file);
+	closing(fd);
 	descriptor_leaving(fd);
 	const int result = libc.fclose(file);
 	descriptor_leaving(fd);
@@ -116,6 +119,7 @@ EXPORT int fclose(FILE *file)
 EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 {
 	const int fd = number_of(file);
+	closing(fd);
 	descriptor_leaving(fd);
 	FILE *again = libc.freopen(path, mode, file);
 	descriptor_leaving(fd);
@@ -125,6 +129,7 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 EXPORT FILE *freopen64(const char *path, const char *mode, FILE *file)
 {
 	const int fd = number_of(file);
+	closing(fd);
 	descriptor_leaving(fd);
 	FILE *again = libc.freopen64(path, mode, file);
 	descriptor_leaving(fd);
@@ -175,6 +180,7 @@ static void replacing(int to)
 		return;
 	if (descriptor_has(to, DESCRIPTOR_OURS) && !process_is_vforked())
 		duplicate_move(to);
+	closing(to);
 	descriptor_leaving(to);
 }
 
@@ -210,8 +216,9 @@ EXPORT void closefrom(int first)
 	/* All up to the last one of ours, and the rest as libc does it. */
 	for (int ours; active && (ours = duplicate_next(first < 0 ? 0 : (unsigned)first)) >= 0; first = ours + 1)
 		close_range_limited(first < 0 ? 0 : (unsigned)first, (unsigned)ours, 0);
-	if (active)
-		descriptor_leaving_range(first < 0 ? 0 : (unsigned)first, ~0u);
+	for (int fd = first < 0 ? -1 : first - 1; active && (fd = descriptor_next(fd + 1, DESCRIPTOR_HELD)) >= 0;)
+		closing(fd);
+	descriptor_leaving_range(first < 0 ? 0 : (unsigned)first, ~0u);
 	libc.closefrom(first);
 }
 

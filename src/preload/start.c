@@ -18,6 +18,7 @@
 #include "base/signals.h"
 #include "calls/options.h"
 #include "calls/wait.h"
+#include "connection/duplicate.h"
 #include "connection/memory.h"
 #include "connection/socket.h"
 #include "limits/configured.h"
@@ -94,6 +95,7 @@ static void start_modules(void)
 {
 	process_start();
 	wait_start();
+	duplicate_start();
 	if (settings.summary) {
 		summary_start();
 		summary_on = true;
