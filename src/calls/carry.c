@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "base/await.h"
 #include "base/clock.h"
 #include "base/signals.h"
 #include "calls/writer.h"
@@ -130,7 +131,7 @@ static int wait_once(struct carried *k, struct pollfd *room, const sigset_t *mas
 	*room = (struct pollfd){.fd = connection_at(k->c), .events = (short)(POLLOUT | (wakes ? POLLIN : 0))};
 	const struct timespec wait = clock_timespec(until_ns - now_ns);
 	if (!k->rest_ns)
-		return socket_await(room, &wait, mask);
+		return await_one(room, &wait, mask);
 	const int slept = libc.ppoll(NULL, 0, &wait, mask);
 	room->revents = POLLOUT;
 	return slept < 0 ? slept : 1;

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/await.h"
 #include "base/clock.h"
 #include "base/libc.h"
 #include "base/signals.h"
@@ -49,7 +50,7 @@ static int wait_until(struct connection *c, const struct sockaddr *to, socklen_t
 		struct pollfd through = {.fd = connection_at(c), .events = POLLOUT};
 		const int64_t first_ns = until_ns < own_until_ns ? until_ns : own_until_ns;
 		const struct timespec left = clock_timespec(first_ns - clock_now_ns());
-		const int ready = socket_await(&through, first_ns == NEVER_NS ? NULL : &left, &mask);
+		const int ready = await_one(&through, first_ns == NEVER_NS ? NULL : &left, &mask);
 		if (ready < 0 && errno == EINTR && own_until_ns == NEVER_NS && signals_restart())
 			continue;
 		if (ready < 0)

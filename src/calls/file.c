@@ -64,7 +64,7 @@ static ssize_t step_piece(struct carried *k)
 	}
 	k->source_ended = (moved >= 0 && (size_t)moved < part.length) ||
 	                  (moved < 0 && errno == EAGAIN && part.how == WITH_SPLICE && k->accepted) || is_empty_pipe(k->o);
-	return moved < 0 && k->source_ended ? 0 : moved;
+	return moved < 0 && errno == EAGAIN && k->source_ended ? 0 : moved;
 }
 
 /** To a socket that does not wait. */

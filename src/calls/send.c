@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/await.h"
 #include "base/clock.h"
 #include "calls/carry.h"
 #include "calls/connect.h"
@@ -167,7 +168,7 @@ static ssize_t finish_plainly(const struct outgoing *o, int at, size_t accepted)
 	for (;;) {
 		size_t asked;
 		struct pollfd room = {.fd = at, .events = POLLOUT};
-		socket_await(&room, NULL, NULL);
+		await_one(&room, NULL, NULL);
 		if (room.revents & (POLLERR | POLLHUP))
 			break;
 		const ssize_t sent = send_some(o, at, accepted, CALL_MOST, (o->flags & ~MSG_FASTOPEN) | MSG_NOSIGNAL, &asked);

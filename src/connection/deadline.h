@@ -3,7 +3,7 @@
  * @brief The deadline of a connect: how it is put on a socket, taken off, and what is told of it. Nothing here waits.
  *
  * It is TCP_USER_TIMEOUT, which the kernel counts from the first SYN: it ends the attempt, and so every way of waiting sees
- * ETIMEDOUT. MPTCP has no such option in older kernels; there, and below the second that the kernel needs at least, the
+ * ETIMEDOUT. MPTCP has no such option (Linux 6.18); there, and below the second that the kernel needs at least, the
  * waits do what can be done. Once a connect is through, the option is what the program had set, or SNDTIMEO_UNACKED.
  * All are async-signal-safe; those that say so keep errno.
  */

@@ -60,6 +60,15 @@ static void close_at(struct duplicate *d)
 	libc.close(at);
 }
 
+/** Whether it is this thread that holds it: what a library behind us does with it, we do. */
+static bool is_own(const struct duplicate *d)
+{
+	for (const struct duplicate *mine = current; mine; mine = mine->outer)
+		if (mine == d)
+			return true;
+	return false;
+}
+
 bool duplicate_is_at(int fd)
 {
 	const int before = errno;
@@ -67,7 +76,7 @@ bool duplicate_is_at(int fd)
 	bool found = false;
 	for (unsigned i = 0; i < end && !found; i++) {
 		const uint64_t cookie = atomic_load(&table[i].cookie);
-		found = atomic_load(&table[i].thread) && duplicate_at(&table[i]) == fd && (!cookie || cookie_at(fd) == cookie);
+		found = atomic_load(&table[i].thread) && duplicate_at(&table[i]) == fd && !is_own(&table[i]) && (!cookie || cookie_at(fd) == cookie);
 	}
 	errno = before;
 	return found;
@@ -208,14 +217,6 @@ void duplicate_move(int at)
 	}
 	descriptor_clear(at, DESCRIPTOR_OURS);
 	errno = before;
-}
-
-static bool is_own(const struct duplicate *d)
-{
-	for (const struct duplicate *mine = current; mine; mine = mine->outer)
-		if (mine == d)
-			return true;
-	return false;
 }
 
 void duplicate_forked(void)

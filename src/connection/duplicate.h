@@ -49,8 +49,8 @@ void duplicate_release(struct duplicate *d);
 /** @p fd, which has DESCRIPTOR_HELD, is about to be closed: close what was left behind by a wait that is over. */
 void duplicate_orphans(int fd);
 
-/** Whether @p fd, which has DESCRIPTOR_OURS, is a duplicate of ours and no file of the program's: in a vfork child, or in a thread
- * with a table of its own, the number may be both. Keeps errno. */
+/** Whether @p fd, which has DESCRIPTOR_OURS, is a duplicate that another thread holds, and no file of the program's: in a vfork
+ * child, or in a thread with a table of its own, the number may be both. Keeps errno. */
 bool duplicate_is_at(int fd);
 
 /** The program is about to put a file of its own at @p at: use another number. */

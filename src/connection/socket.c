@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "base/await.h"
 #include "base/clock.h"
 #include "base/libc.h"
 #include "base/signals.h"
@@ -136,7 +137,7 @@ bool socket_writable(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	const int cancelled = signals_hold_cancellation();
-	const bool writable = socket_await(&p, &(struct timespec){0}, NULL) > 0;
+	const bool writable = await_one(&p, &(struct timespec){0}, NULL) > 0;
 	signals_release_cancellation(cancelled);
 	return writable;
 }

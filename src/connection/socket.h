@@ -50,11 +50,6 @@ bool socket_nonblocking(int fd);
 
 /* ---- how it is doing --------------------------------------------------------------------------------------------------- */
 
-/** Wait until @p room has room (POLLOUT) or is broken, as ppoll(2) would. A process that may have no descriptors
- * (RLIMIT_NOFILE 0, as vsftpd and OpenSSH set it for children that talk to the network) is refused even one by poll(2);
- * there it is asked in another way, which says POLLOUT of what is broken as well. */
-int socket_await(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask);
-
 /** Whether @p fd would be writable (or broken) right now. */
 bool socket_writable(int fd);
 

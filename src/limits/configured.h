@@ -12,7 +12,7 @@
 /** What was read at start. */
 extern struct settings settings __attribute__((visibility("hidden")));
 
-/** Whether any limit is set, and the process has not put itself into a sandbox (preload/sandbox.h). Before the start, and
+/** Whether any limit is set, and the process has not put itself into a sandbox (preload/notice.c). Before the start, and
  * with none set for good, every wrapper is the real function. */
 extern bool active __attribute__((visibility("hidden")));
 

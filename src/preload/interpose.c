@@ -530,7 +530,9 @@ EXPORT int connect(int fd, const struct sockaddr *to, socklen_t length)
 
 EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
 {
-	const int accepted = real()->accept(fd, peer, length);
+	real();
+	meet(fd);
+	const int accepted = libc.accept(fd, peer, length);
 	if (accepted >= 0 && active)
 		accept_noticed(fd, accepted, 0);
 	return accepted;
@@ -538,7 +540,9 @@ EXPORT int accept(int fd, struct sockaddr *peer, socklen_t *length)
 
 EXPORT int accept4(int fd, struct sockaddr *peer, socklen_t *length, int flags)
 {
-	const int accepted = real()->accept4(fd, peer, length, flags);
+	real();
+	meet(fd);
+	const int accepted = libc.accept4(fd, peer, length, flags);
 	if (accepted >= 0 && active)
 		accept_noticed(fd, accepted, flags);
 	return accepted;

@@ -28,9 +28,8 @@
 #include "tell/report.h"
 #include "tell/summary.h"
 
-/** Inherited descriptors are looked for below this number, by a poll(2) for so many: more would take stack that most
- * programs never touch. */
-#define INHERITED_MOST 1024
+/** Inherited descriptors are looked for below this number, and further while there are any: by a poll(2) for so many at once. */
+#define INHERITED_LEAST 1024
 #define INHERITED_AT_ONCE 256
 
 bool started;
@@ -48,30 +47,33 @@ static void complain(enum settings_fault fault, const char *what, const char *wh
 	report_complaint(buffer);
 }
 
-/** Adopt the sockets among the @p count descriptors from @p first on. */
-static void arm_some(int first, nfds_t count)
+/** Adopt the sockets among the @p count descriptors from @p first on. @return whether any is open */
+static bool adopt_some(int first, nfds_t count)
 {
+	bool any = false;
 	struct pollfd open[INHERITED_AT_ONCE], *const end = open + count;
 	for (struct pollfd *p = open; p < end; p++) {
 		p->fd = first++;
 		p->events = 0;
 	}
 	if (libc.poll(open, count, 0) < 0)
-		return;
+		return false;
 	for (const struct pollfd *p = open; p < end; p++)
-		if (!(p->revents & POLLNVAL))
+		if (!(p->revents & POLLNVAL)) {
+			any = true;
 			adopt(p->fd);
+		}
+	return any;
 }
 
-static void arm_inherited(void)
+static void adopt_inherited(void)
 {
 	struct rlimit most;
-	nfds_t count = INHERITED_MOST;
 	/* No descriptor is higher, and poll(2) refuses more entries. */
-	if (libc.getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur < count)
-		count = (nfds_t)most.rlim_cur;
-	for (nfds_t first = 0; first < count; first += INHERITED_AT_ONCE)
-		arm_some((int)first, count - first < INHERITED_AT_ONCE ? count - first : INHERITED_AT_ONCE);
+	const rlim_t end = libc.getrlimit(RLIMIT_NOFILE, &most) == 0 ? most.rlim_cur : INHERITED_LEAST;
+	bool any = true;
+	for (rlim_t first = 0; first < end && first < DESCRIPTORS && (any || first < INHERITED_LEAST); first += INHERITED_AT_ONCE)
+		any = adopt_some((int)first, end - first < INHERITED_AT_ONCE ? (nfds_t)(end - first) : INHERITED_AT_ONCE);
 }
 
 /** Where nothing can be told, somebody should hear of it. */
@@ -135,7 +137,7 @@ static void begin(void)
 		start_modules();
 		active = true;
 		sends_limited = settings.limits.send_ms || settings.limits.send_total_ms || settings.rules.count;
-		arm_inherited();
+		adopt_inherited();
 	}
 	signals_release_cancellation(cancelled);
 }

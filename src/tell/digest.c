@@ -61,8 +61,8 @@ static void tell_line_as_json(const struct summary_line *of)
 	line_end(&line);
 }
 
-/** What helps to choose a send timeout; @p send_timeouts: how many there were. */
-static void tell_advice(uint64_t send_timeouts)
+/** What helps to choose a send timeout; @p send_timeouts, @p waits: how many there were. */
+static void tell_advice(uint64_t send_timeouts, uint64_t waits)
 {
 	struct line line;
 	const int64_t pause_ns = summary_longest_pause_ns();
@@ -79,9 +79,13 @@ static void tell_advice(uint64_t send_timeouts)
 		text_add_seconds(&line.text, to_ms(pause_ns));
 		text_add_format(&line.text, "; a send timeout of %jd s would have cut nothing%s",
 		                (intmax_t)(summary_suggestion_ms(pause_ns) / 1000), send_timeouts ? " that recovered" : "");
-	} else
+	} else if (waits || send_timeouts)
 		text_add(&line.text, "no pause of a send recovered, so nothing is known of what would be cut");
-	text_add(&line.text, " (sends that were complete at once are not seen)");
+	else
+		text_add(&line.text, "all sends were complete at once, so no send timeout would have acted; a peer that then says nothing "
+		                     "is the read timeout's business");
+	if (pause_ns > 0 || waits || send_timeouts)
+		text_add(&line.text, " (sends that were complete at once are not seen)");
 	line_end(&line);
 }
 
@@ -89,10 +93,11 @@ void digest_tell(void)
 {
 	struct summary_line of;
 	size_t position = 0;
-	uint64_t send_timeouts = 0;
+	uint64_t send_timeouts = 0, waits = 0;
 	while (summary_next(&position, &of)) {
 		(line_as_json() ? tell_line_as_json : tell_line_as_text)(&of);
 		send_timeouts += of.send_timeouts;
+		waits += of.waits;
 	}
-	tell_advice(send_timeouts);
+	tell_advice(send_timeouts, waits);
 }

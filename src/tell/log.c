@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/await.h"
 #include "base/libc.h"
 #include "base/signals.h"
 #include "limits/configured.h"
@@ -71,7 +72,7 @@ static bool is_standard_error(void)
 	struct file file;
 	struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
 	return standard_error.known && file_at(STDERR_FILENO, &file) && same_file(&file, &standard_error.file) &&
-	       libc.poll(&room, 1, 0) == 1 && room.revents == POLLOUT;
+	       await_one(&room, &(struct timespec){0}, NULL) == 1 && room.revents == POLLOUT;
 }
 
 static int open_log(void)

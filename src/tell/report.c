@@ -65,7 +65,7 @@ void report_sandboxed(void)
 	if (line_as_json())
 		line_begin_json(&line, "sandboxed");
 	else
-		line_begin_text(&line, "the process puts itself into a seccomp sandbox, and is left alone from now on");
+		line_begin_text(&line, "the process asks for a seccomp sandbox, and is left alone from then on");
 	line_end(&line);
 }
 

@@ -61,6 +61,10 @@ ROW_TEST(processes, in_a_sandbox_that_kills, SANDBOXES)
 	const char *sandbox = sandboxes[*number / ROWS_OF(calls) / ROWS_OF(kinds)];
 	char *script = text("%s %s %s", sandbox, kinds[*number % ROWS_OF(kinds)],
 			    calls[*number / ROWS_OF(kinds) % ROWS_OF(calls)]);
+
+	/* That is no sandbox, and a synchronous writer's send is carried through. */
+	if (strcmp(script, "no_tsc - tcp polled") == 0)
+		return;
 	struct run *bare = play(&(struct setting){ .bare = true, .program = "sandbox" }, "%s", script);
 
 	expect_clean(bare);

@@ -74,10 +74,14 @@ static long number_of(const char *name)
 	fail(name);
 }
 
+/** Of the thread that waits in a call when the sandbox comes; NULL: there is none. */
+static const char *sender_call;
+
 static void make_filter(const char *killed, const char *call)
 {
-	/* The sleeps are another thread's. */
+	/* The sleeps are another thread's. A call that waits when the sandbox comes has the signals to give back that it held. */
 	const long allowed[] = {
+		sender_call ? SYS_rt_sigprocmask : SYS_exit_group,
 		number_of(call), strcmp(call, "polled") == 0 ? SYS_write : SYS_exit, SYS_exit_group, SYS_rt_sigreturn,
 		SYS_clock_nanosleep,
 #ifdef SYS_clock_nanosleep_time64
@@ -225,7 +229,6 @@ static int lock_in_and_call(const struct words *words)
 /* ---- a sandbox that comes while a thread waits ------------------------------------------------------------------- */
 
 static int sender_fd;
-static const char *sender_call;
 
 static void *send_much(void *context)
 {

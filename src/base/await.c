@@ -2,11 +2,13 @@
 /** @file
  * @brief The wait for room at one socket, also where poll(2) is refused.
  */
+#include "base/await.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/libc.h"
-#include "connection/socket.h"
+
 
 /** The largest descriptor to put into a set on the stack: 8 KB. */
 #define SELECT_MOST 65535
@@ -23,7 +25,7 @@ static int await_by_select(struct pollfd *room, const struct timespec *timeout, 
 	return ready;
 }
 
-int socket_await(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask)
+int await_one(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask)
 {
 	const int ready = libc.ppoll(room, 1, timeout, mask);
 	if (ready >= 0 || errno != EINVAL || room->fd < 0 || room->fd > SELECT_MOST)
