@@ -52,6 +52,8 @@ static bool verdict(struct carried *k, ssize_t *result)
 	if (untold && !k->accepted)
 		memory_set(k->c->memory, MEMORY_REFUSED_ONCE);
 	*result = counted(k, untold && k->c->memory != &k->c->own ? EAGAIN : ETIMEDOUT);
+	if (*result < 0 && errno == ETIMEDOUT)
+		memory_set(k->c->memory, MEMORY_HEARD);
 	return true;
 }
 
@@ -127,7 +129,7 @@ static int wait_once(struct carried *k, struct pollfd *room, const sigset_t *mas
 	if (k->nonblocking && !wakes)
 		until_ns = least(until_ns, now_ns + (k->input_step_ns ? k->input_step_ns : INPUT_LOOK_MOST_NS));
 	if (k->rest_ns)
-		until_ns = least(until_ns, now_ns + k->rest_ns);
+		until_ns = least(until_ns, k->rest_until_ns);
 	*room = (struct pollfd){.fd = connection_at(k->c), .events = (short)(POLLOUT | (wakes ? POLLIN : 0))};
 	const struct timespec wait = clock_timespec(until_ns - now_ns);
 	if (!k->rest_ns)
@@ -226,6 +228,7 @@ static bool broke(struct carried *k, int error, ssize_t *result)
 	if (error == EAGAIN) {
 		/* There was room, and there is none: the kernel lacks memory, or another writer was quicker. */
 		k->rest_ns = k->rest_ns ? least(2 * k->rest_ns, REST_MOST_NS) : REST_LEAST_NS;
+		k->rest_until_ns = clock_now_ns() + k->rest_ns;
 		return false;
 	}
 	const bool broken = error == ECONNRESET || error == EPIPE;

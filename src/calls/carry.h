@@ -31,6 +31,7 @@ struct carried {
 	int64_t total_until_ns; /**< when SNDTIMEO_SEND_TOTAL does */
 	int64_t look_ns;        /**< when to look at the connection next */
 	int64_t rest_ns;        /**< POLLOUT was followed by EAGAIN: sleep so long */
+	int64_t rest_until_ns;  /**< ... that is, until then */
 	int unread_before;      /**< bytes of input when it began */
 	int64_t input_step_ns;  /**< ask for input again after so long; 0: none has come yet */
 };

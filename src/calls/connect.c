@@ -155,7 +155,7 @@ static bool kernel_keeps(const struct deadline *d, const struct connection *c)
 		return !d->ours || d->limits->connect_ms >= DEADLINE_KERNEL_LEAST_MS;
 	/* What has no such option may be no socket of ours at all. */
 	const enum socket_kind kind = socket_kind(connection_at(c));
-	return kind != SOCKET_MPTCP && kind != SOCKET_UNKNOWN;
+	return kind == SOCKET_OTHER;
 }
 
 static int connect_blocking(int fd, uint32_t word, const struct sockaddr *to, socklen_t length)

@@ -180,5 +180,7 @@ ssize_t send_file_limited(struct outgoing *o)
 	sent = socket_nonblocking(o->fd) || (o->how == WITH_SPLICE && (o->flags & SPLICE_F_NONBLOCK)) ? nonblocking(o) : blocking(o);
 	if (sent >= 0)
 		errno = o->before;
+	if (sent == (ssize_t)o->length && (o->word & DESCRIPTOR_NOTICED))
+		memory_satisfied(o->fd);
 	return sent;
 }

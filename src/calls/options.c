@@ -130,8 +130,10 @@ void epoll_noticed(int epfd, int operation, int fd, const struct epoll_event *ev
 	if (awaits && !memory_has(m, MEMORY_AWAITED)) {
 		connection_open(&c, fd, word, 0);
 		watch_awaited(&c, true);
-		m = c.memory;
+		m = memory_find(fd, c.cookie);
 	}
+	if (awaits && (event->events & EPOLLONESHOT))
+		memory_set(m, MEMORY_ONESHOT);
 	const int by = m ? atomic_load(&m->awaited_by) : 0;
 	if (m && (events & EPOLLOUT))
 		atomic_store(&m->awaited_by, epfd + 1);
@@ -223,6 +225,15 @@ void meet(int fd)
 {
 	if (active && descriptor_in_table(fd) && !(descriptor_word(fd) & (DESCRIPTOR_FLAGS | DESCRIPTOR_SEEN)))
 		adopt(fd);
+}
+
+bool printing_ended(int fd)
+{
+	if (!active || !memory_has(memory_unverified(fd), MEMORY_ENDED) || !descriptor_has(fd, DESCRIPTOR_NOTICED) ||
+	    !socket_ended(fd))
+		return false;
+	errno = ETIMEDOUT;
+	return true;
 }
 
 void stdio_noticed(int fd)

@@ -8,6 +8,7 @@
 #ifndef SNDTIMEO_OPTIONS_H
 #define SNDTIMEO_OPTIONS_H
 
+#include <stdbool.h>
 #include <sys/epoll.h>
 
 #include "base/libc.h"
@@ -26,6 +27,8 @@ void socket_noticed(int fd, int domain, int type, int protocol);
 void listen_noticed(int fd);
 /** accept(2) at @p listener gave @p fd. */
 void accept_noticed(int listener, int fd, int flags);
+/** Whether @p fd had its verdict, so that nothing is to be printed there; with errno, then. */
+bool printing_ended(int fd);
 /** @p fd will be written to by stdio, or by a program after exec: bound writers we do not wrap. */
 void stdio_noticed(int fd);
 /** @p fd came from another program, or from a life before exec, or over a unix socket: if it is a covered socket, it has

@@ -228,7 +228,7 @@ static ssize_t note_refusal(const struct outgoing *o, struct connection *c, size
 		if (c->look.established && socket_ended(connection_at(c)))
 			error = ETIMEDOUT; /* by another process */
 		else if (left_ns <= 0 && !socket_writable(connection_at(c)) && connection_end(c, accepted, o->length, false))
-			error = ETIMEDOUT;
+			error = ETIMEDOUT, memory_set(c->memory, accepted ? 0 : MEMORY_HEARD);
 		else if (c->look.established)
 			watch_refused(c);
 		else if (!c->look.connecting && !c->look.closed)
@@ -365,6 +365,7 @@ static ssize_t send_ended(struct outgoing *o, struct memory *m)
 		return fail(EAGAIN);
 	}
 	memory_clear(m, MEMORY_UNTOLD);
+	memory_set(m, MEMORY_HEARD);
 	/* Not reset yet, because of unread input: what the kernel takes at once is sent. */
 	if (memory_has(m, MEMORY_LINGERING)) {
 		const ssize_t sent = call_with(o, o->flags | TRY_FLAGS);
@@ -421,18 +422,24 @@ ssize_t send_limited(struct outgoing *o)
 		return send_as_made(o);
 	if ((o->flags & MSG_FASTOPEN) || (o->word & DESCRIPTOR_FASTOPEN))
 		return send_first(o);
-	if (o->word & DESCRIPTOR_NOTICED) {
+	const struct memory *m = memory_unverified(o->fd);
+	if ((o->word & DESCRIPTOR_NOTICED) && memory_has(m, MEMORY_CONNECTING | MEMORY_GAVE_UP | MEMORY_ENDED)) {
 		deadline_learn(o->fd);
 		connection_open(&c, o->fd, o->word, 0);
 		if (memory_has(c.memory, MEMORY_ENDED) && socket_ended(o->fd)) {
 			errno = o->before;
-			return o->length || o->how == WITH_SENDMSG || o->how == WITH_WRITEV ? send_ended(o, c.memory)
-			                                                                       : send_as_made(o);
+			return send_ended(o, c.memory);
 		}
 		o->word = descriptor_word(o->fd);
 		errno = o->before;
 	}
-	return sends_limited ? try_now(o) : send_as_made(o);
+	if (!sends_limited)
+		return send_as_made(o);
+	const ssize_t sent = try_now(o);
+	/* (Of parts and messages the length is counted only if they were not complete.) */
+	if ((o->word & DESCRIPTOR_NOTICED) && sent > 0 && (size_t)sent == (o->length ? o->length : (size_t)sent))
+		memory_satisfied(o->fd);
+	return sent;
 }
 
 /* ---- sendmmsg(2) ------------------------------------------------------------------------------------------------------ */

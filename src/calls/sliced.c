@@ -25,6 +25,11 @@
 #define INPUT_PATIENCE_NS NS_PER_S
 #define INPUT_LOOK_NS (100 * NS_PER_MS)
 
+static int64_t least(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
+
 /* ---- the two calls in one form ----------------------------------------------------------------------------------------- */
 
 static bool bit(const unsigned long *set, int fd)
@@ -248,14 +253,33 @@ static void survey_one(struct survey *found, const struct wait *w, int fd, int64
 	connection_release(&c);
 }
 
+/** Whether the kernel has said of @p fd that it can be written to. */
+static bool is_reported(const struct wait *w, int fd)
+{
+	for (nfds_t i = 0; i < w->count; i++)
+		if (w->fds[i].fd == fd && (w->fds[i].revents & (POLLOUT | POLLWRNORM | POLLERR | POLLHUP)))
+			return true;
+	return !w->fds && bit((const unsigned long *)w->sets[WRITES], fd);
+}
+
 /** @p stays: the caller waits on, and surveys again in time. */
 static struct survey survey(const struct wait *w, int64_t looked_ns, bool stays)
 {
 	struct survey found = {.wait_ns = NEVER_NS, .connect_ns = NEVER_NS};
 	nfds_t position = 0;
 	for (int fd; (fd = next_writer(w, &position)) >= 0;)
-		survey_one(&found, w, fd, looked_ns, stays);
+		if (stays || !is_reported(w, fd))
+			survey_one(&found, w, fd, looked_ns, stays);
 	return found;
+}
+
+/** Whether a wait that finds something ready, as one of a busy loop always does, is to look at the rest all the same. */
+static bool survey_is_due(int64_t now_ns)
+{
+	static _Atomic int64_t next_ns;
+	int64_t due_ns = atomic_load_explicit(&next_ns, memory_order_relaxed);
+	return (now_ns >= due_ns || due_ns > now_ns + WATCH_LONG_NS) &&
+	       atomic_compare_exchange_strong(&next_ns, &due_ns, now_ns + least(stall_slice_ns(&settings.limits), WATCH_LONG_NS));
 }
 
 /** Whether a wait for a connect ends by itself at the deadline: below a second the kernel is late (it sends a SYN again
@@ -293,11 +317,6 @@ static bool input_calls(const struct prolonged *p, int fd, int64_t now_ns)
 }
 
 /* ---- the wait -------------------------------------------------------------------------------------------------------- */
-
-static int64_t least(int64_t one, int64_t other)
-{
-	return one < other ? one : other;
-}
 
 /** How long to wait before the next look. */
 static int64_t slice_ns(const struct survey *found, struct watcher *watcher, const struct prolonged *p, int64_t now_ns)
@@ -384,10 +403,12 @@ int wait_limited(struct wait *w, int64_t timeout_ns)
 	else if (ready > 0 && w->alone && timeout_ns != 0)
 		ready = writable_at_once(w, first, ready, timeout_ns);
 	else {
-		/* A program that has been refused and asks with no wait alone, again and again, would never hear of it. */
-		if (ready == 0) {
+		/* A program that has been refused and asks with no wait alone, or always finds something ready, would never hear
+		 * of it. */
+		if (ready >= 0) {
+			const int64_t now_ns = clock_now_ns();
 			watch_pass();
-			if (first >= 0 && watch_any() && survey(w, clock_now_ns(), false).verdict)
+			if (first >= 0 && (ready == 0 ? watch_any() : survey_is_due(now_ns)) && survey(w, now_ns, false).verdict)
 				ready = ask(w, 0, w->mask);
 		}
 		ready = learned(w, ready);

@@ -232,7 +232,14 @@ void deadline_learn(int fd)
 	struct connection c;
 	struct look look;
 	/* The cookie last, so that there is no time for another file to come. */
-	if (may_connect(fd) && socket_look(fd, descriptor_word(fd), &look) && !look.connecting && open_connecting(&c, fd)) {
+	if (!may_connect(fd)) {
+		errno = before;
+		return;
+	}
+	/* A kernel that may not be asked: it is not connected. */
+	if (!socket_look(fd, descriptor_word(fd), &look))
+		look = (struct look){.closed = true};
+	if (!look.connecting && open_connecting(&c, fd)) {
 		c.look = look;
 		if (look.established)
 			through(&c);

@@ -60,12 +60,12 @@ struct memory *memory_of(int fd, uint64_t cookie)
 	uint64_t old = atomic_load_explicit(&m->cookie, memory_order_acquire);
 	if (old == cookie)
 		return m;
+	atomic_store(&m->fd, fd);
+	atomic_store(&m->word, 0);
 	if (!atomic_compare_exchange_strong(&m->cookie, &old, cookie))
 		return old == cookie ? m : NULL;
-	m->fd = fd;
 	memory_clear(m, ~0u);
 	stall_forget(&m->clock);
-	atomic_store(&m->word, 0);
 	atomic_store(&m->since_ns, 0);
 	atomic_store(&m->due_ns, 0);
 	atomic_store(&m->limits, NULL);
@@ -77,7 +77,7 @@ struct memory *memory_of(int fd, uint64_t cookie)
 void memory_copy(int from, int to)
 {
 	const struct memory *m = memory_unverified(from);
-	if (!memory_has(m, MEMORY_NOTICED | MEMORY_UNACKED))
+	if (!memory_has(m, MEMORY_CONNECTING | MEMORY_GAVE_UP | MEMORY_ENDED | MEMORY_UNACKED))
 		return;
 	struct memory *copy = memory_of(to, atomic_load(&m->cookie));
 	if (!copy)
@@ -85,7 +85,7 @@ void memory_copy(int from, int to)
 	atomic_store(&copy->since_ns, atomic_load(&m->since_ns));
 	atomic_store(&copy->limits, atomic_load(&m->limits));
 	atomic_store(&copy->user_timeout_ms, atomic_load(&m->user_timeout_ms));
-	memory_set(copy, atomic_load(&m->flags) & (MEMORY_NOTICED | MEMORY_UNACKED | MEMORY_TOLD));
+	memory_set(copy, atomic_load(&m->flags) & (MEMORY_CONNECTING | MEMORY_GAVE_UP | MEMORY_ENDED | MEMORY_UNACKED | MEMORY_TOLD));
 }
 
 _Atomic int64_t memory_next_due_ns;
@@ -149,6 +149,21 @@ void memory_clear(struct memory *m, unsigned flags)
 	const unsigned before = atomic_fetch_and(&m->flags, ~flags);
 	if (m->fd >= 0)
 		recount(before, before & ~flags);
+}
+
+void memory_satisfied(int fd)
+{
+	struct memory *m = memory_unverified(fd);
+	memory_clear(m, MEMORY_WATCHED | (memory_has(m, MEMORY_ONESHOT) ? MEMORY_ONESHOT | MEMORY_AWAITED : 0));
+	if (!memory_has(m, MEMORY_NOTICED))
+		descriptor_clear(fd, DESCRIPTOR_NOTICED);
+}
+
+void memory_forked(void)
+{
+	unsigned position = 0;
+	for (struct memory *m; (m = memory_next(&position));)
+		memory_clear(m, MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_ONESHOT);
 }
 
 /** The lowest listed descriptor from @p fd on; DESCRIPTORS: none. */

@@ -34,17 +34,19 @@ enum memory_flag {
 	MEMORY_NUDGED = 256,      /**< the kernel is to try again shortly before the verdict (nudge.h) */
 	MEMORY_TOLD = 512,        /**< what would be told of this stall, or of this connect, was told */
 	MEMORY_UNACKED = 1024,    /**< its TCP_USER_TIMEOUT is SNDTIMEO_UNACKED's */
+	MEMORY_HEARD = 2048,      /**< the verdict was told by a send: nobody needs an event any more */
+	MEMORY_ONESHOT = 4096,    /**< MEMORY_AWAITED ends with the next event (EPOLLONESHOT) */
 };
 
 /** What a send or a receive has to know before it begins; the descriptor has DESCRIPTOR_NOTICED then. */
-#define MEMORY_NOTICED (MEMORY_CONNECTING | MEMORY_GAVE_UP | MEMORY_ENDED)
+#define MEMORY_NOTICED (MEMORY_CONNECTING | MEMORY_GAVE_UP | MEMORY_ENDED | MEMORY_WATCHED | MEMORY_ONESHOT)
 /** What waits look after (watch.h). */
 #define MEMORY_LOOKED_AFTER (MEMORY_CONNECTING | MEMORY_LINGERING | MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_NUDGED)
 
 struct memory {
 	_Atomic uint64_t cookie;       /**< 0: free */
 	_Atomic uint32_t flags;        /**< enum memory_flag */
-	int32_t fd;                    /**< the descriptor it is of; -1: of none that others find */
+	_Atomic int32_t fd;            /**< the descriptor it is of; -1: of none that others find */
 	_Atomic uint32_t word;         /**< the generation that its number had (descriptor.h), or 0: not known */
 	struct stall_clock clock;
 	_Atomic int64_t since_ns;      /**< when connect() was called, or the verdict fell */
@@ -66,6 +68,12 @@ extern _Atomic unsigned memory_nudged __attribute__((visibility("hidden")));
 struct memory *memory_find(int fd, uint64_t cookie);
 /** The same, begun if there is nothing yet; NULL if there is no room, or @p cookie is 0. */
 struct memory *memory_of(int fd, uint64_t cookie);
+/** A send at @p fd was complete: whoever was refused there, or was told of room once, has what it wanted. Without looking at
+ * the cookie, for nothing but a hint is lost. */
+void memory_satisfied(int fd);
+/** This process was just forked: what its parent was refused is its parent's to look after. */
+void memory_forked(void);
+
 /** What is remembered of whatever is or was at @p fd, unverified; NULL: nothing. */
 struct memory *memory_unverified(int fd);
 /** @p to is now the same socket as @p from: it is remembered of both. */

@@ -17,12 +17,14 @@
 #define WAIT_SLICES 2
 /** A loop may come back so late from what it did between two looks. */
 #define LATE_NS (500 * NS_PER_MS)
+/** A program that comes by is late after so many times what it took before. */
+#define TIMES_USUAL 4
 /** A connection may have been without anything outstanding for so long and count as busy: the kernel counts in ticks. */
 #define REST_NS (50 * NS_PER_MS)
 
 void stall_forget(struct stall_clock *clock)
 {
-	_Atomic int64_t *const times[] = {&clock->looked_ns, &clock->granted_ns, &clock->wait_ns, &clock->refused_ns,
+	_Atomic int64_t *const times[] = {&clock->looked_ns, &clock->gap_ns, &clock->granted_ns, &clock->wait_ns, &clock->refused_ns,
 	                                  &clock->refused_busy_ns, &clock->calm_ns};
 	atomic_store(&clock->moved, 0);
 	atomic_store(&clock->wait_acked, 0);
@@ -100,13 +102,13 @@ static int64_t pause_ns(const struct stall_clock *clock, int64_t before_ns, int6
 /** A verdict is due, but who looks so long after the look before cannot know what would have been seen in between: one more
  * slice, once in a stall. @return what is left */
 static int64_t if_not_late_ns(struct stall_clock *clock, const struct look *look, const struct limits *limits,
-                              int64_t looked_before_ns, int64_t moved_ns, int64_t now_ns)
+                              int64_t looked_before_ns, int64_t usual_ns, int64_t moved_ns, int64_t now_ns)
 {
 	const int64_t slice_ns = stall_slice_ns(limits) + look->rtt_ns;
 	const int64_t granted_ns = atomic_load(&clock->granted_ns);
 	if (granted_ns > moved_ns && granted_ns <= now_ns)
 		return granted_ns + slice_ns - now_ns;
-	if (now_ns - looked_before_ns <= WAIT_SLICES * slice_ns + REST_NS)
+	if (now_ns - looked_before_ns <= usual_ns + WAIT_SLICES * slice_ns + REST_NS)
 		return 0;
 	atomic_store(&clock->granted_ns, now_ns);
 	return slice_ns;
@@ -118,6 +120,7 @@ int64_t stall_left_ns(struct stall_clock *clock, const struct look *look, const 
 	const uint64_t before = atomic_load_explicit(&clock->moved, memory_order_relaxed), stamp = stamp_of(look, key);
 	const int64_t before_ns = stall_since_ms(before) * NS_PER_MS;
 	const int64_t looked_before_ns = atomic_exchange(&clock->looked_ns, now_ns);
+	const int64_t gap_before_ns = atomic_exchange(&clock->gap_ns, looked_before_ns ? now_ns - looked_before_ns : 0);
 	int64_t moved_ns = before_ns;
 	*news = (struct stall_news){.wait_began = follow_wait(clock, look, limits, floor_ns, now_ns)};
 	/* Bytes in a queue are the same number again in another wait, where acknowledged bytes are not. */
@@ -144,9 +147,9 @@ int64_t stall_left_ns(struct stall_clock *clock, const struct look *look, const 
 	news->cause = slow_ns < left_ns ? STALL_TOO_SLOW : STALL_NO_PROGRESS;
 	if (slow_ns < left_ns)
 		left_ns = slow_ns;
-	if (left_ns > 0 || !waits)
+	if (left_ns > 0)
 		return left_ns;
-	return if_not_late_ns(clock, look, limits, looked_before_ns, moved_ns, now_ns);
+	return if_not_late_ns(clock, look, limits, looked_before_ns, waits ? 0 : TIMES_USUAL * gap_before_ns, moved_ns, now_ns);
 }
 
 int64_t stall_room(struct stall_clock *clock, const struct look *look, uint64_t key, int64_t now_ns)

@@ -26,6 +26,7 @@
 struct stall_clock {
 	_Atomic uint64_t moved;         /**< since when nothing moves, in ms, and the stamp */
 	_Atomic int64_t looked_ns;      /**< the last look */
+	_Atomic int64_t gap_ns;         /**< between that and the one before */
 	_Atomic int64_t granted_ns;     /**< when a look came so late that the connection was given one more slice */
 	/* The wait it is in: it was refused, and again as soon as there was room, without a rest. */
 	_Atomic int64_t wait_ns;        /**< when that began */
@@ -59,7 +60,7 @@ void stall_forget(struct stall_clock *clock);
  * A look that comes late (the process was stopped, the machine suspended, the clock jumped) is no proof: the connection is
  * given one more slice.
  *
- * @param waits the caller was waiting meanwhile, or is going to; one that comes by has no look that could be late
+ * @param waits the caller was waiting meanwhile, or is going to; one that comes by is late only if it used to come much sooner
  * @param key tells the connection from others that the clock may have been of (SO_COOKIE)
  * @param floor_ns no progress after this is known of: the caller's last look, or when the refusal began at the earliest
  */

@@ -42,10 +42,11 @@ void watch_awaited(struct connection *c, bool awaited)
 }
 
 /** The program reads what came before the verdict; then it can be reset. A loop that waits for nothing but room hears of the
- * end only from the reset, and input that it has not read in a second it will not miss. */
+ * end only from the reset, and input that it has not read in a second it will not miss; but who was told by a send needs none. */
 static void look_at_lingering(struct connection *c, int64_t now_ns)
 {
-	if (socket_unread(c->fd) > 0 && now_ns - atomic_load(&c->memory->since_ns) < WATCH_LONG_NS)
+	if (socket_unread(c->fd) > 0 &&
+	    (memory_has(c->memory, MEMORY_HEARD) || now_ns - atomic_load(&c->memory->since_ns) < WATCH_LONG_NS))
 		return;
 	memory_clear(c->memory, MEMORY_LINGERING);
 	if (connection_hold(c) && socket_ended(connection_at(c)))

@@ -185,6 +185,8 @@ EXPORT ssize_t splice(int from, off64_t *from_offset, int fd, off64_t *offset, s
 EXPORT int vdprintf(int fd, const char *format, va_list arguments)
 {
 	real();
+	if (printing_ended(fd))
+		return -1;
 	stdio_noticed(fd);
 	return libc.vdprintf(fd, format, arguments);
 }
@@ -201,6 +203,8 @@ EXPORT int dprintf(int fd, const char *format, ...)
 EXPORT int __vdprintf_chk(int fd, int flag, const char *format, va_list arguments)
 {
 	real();
+	if (printing_ended(fd))
+		return -1;
 	stdio_noticed(fd);
 	return libc.__vdprintf_chk(fd, flag, format, arguments);
 }
