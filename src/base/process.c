@@ -26,8 +26,14 @@ static struct page *page;
 static __thread int own_number;
 static atomic_bool tables_apart;
 
+static const char no = 0, yes = 1;
+const char *process_only_thread = &yes;
+/** Not 0 while there is one thread for certain (sys/single_threaded.h). Weak: musl has none. */
+extern char __libc_single_threaded __attribute__((weak));
+
 void process_start(void)
 {
+	process_only_thread = &__libc_single_threaded ? &__libc_single_threaded : &no;
 	const size_t size = 4096;
 	struct page *made = libc.mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (made == MAP_FAILED)

@@ -10,6 +10,10 @@
 /** Once, before anything else here. */
 void process_start(void);
 
+/** Points to 0 where limits are set and another thread may act meanwhile: there are other threads, or may be (musl, and glibc
+ * before 2.32, do not tell). */
+extern const char *process_only_thread __attribute__((visibility("hidden")));
+
 /** The kernel's number of this thread (gettid(2)); asked for once a thread, but in processes that were forked past us. */
 int process_thread(void);
 /** This process was just forked, and this is its only thread. */

@@ -15,6 +15,7 @@
 #include "base/await.h"
 #include "base/clock.h"
 #include "base/libc.h"
+#include "base/process.h"
 #include "base/signals.h"
 #include "calls/wait.h"
 #include "connection/place.h"
@@ -223,20 +224,27 @@ static int connect_nonblocking(int fd, uint32_t word, const struct sockaddr *to,
 	struct connection c;
 	struct deadline d;
 	const int before = errno;
-	connection_open(&c, fd, word, 0);
-	const bool known = (settings.verbose || summary_on) && socket_established(fd);
+	/* Among threads the number may be another file's before we are through. */
+	if (*process_only_thread)
+		connection_open(&c, fd, word, 0);
+	else {
+		connection_open_blindly(&c, fd, word);
+		connection_identify(&c);
+	}
+	const int at = connection_at(&c);
+	const bool known = (settings.verbose || summary_on) && socket_established(at);
 	plan(&d, &c, to, length);
 	errno = before;
-	int result = libc.connect(fd, to, length);
+	int result = libc.connect(at, to, length);
 	int error = result < 0 ? errno : 0;
 	name(&d, to, length, error);
 	if (!d.earlier && under_way(error)) {
 		deadline_goes_on(&d, &c);
 		if (settings.verbose)
-			report_armed(&d.to, SUMMARY_TO, d.limits, limits_rule(fd));
+			report_armed(&d.to, SUMMARY_TO, d.limits, limits_rule(at));
 	} else if (!d.earlier && !error && known)
 		/* The kernel says so once more of a connect that the program knows of. */
-		deadline_take_off(&d, fd, c.memory, true);
+		deadline_take_off(&d, at, c.memory, true);
 	else if (!d.earlier && connection_is_same(&c))
 		/* It was refused at once, or was a blocking one after all. */
 		ended(&c, &d, error);
@@ -248,6 +256,7 @@ static int connect_nonblocking(int fd, uint32_t word, const struct sockaddr *to,
 		deadline_learn(fd);
 	else if (d.earlier && !under_way(error))
 		deadline_failed(fd, error);
+	connection_release(&c);
 	errno = error ? error : before;
 	return result;
 }

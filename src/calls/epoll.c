@@ -29,7 +29,7 @@ static int wait_long(int epfd, struct epoll_event *events, int most, int64_t unt
 		int64_t wait_ns = until_ns == NEVER_NS ? NEVER_NS : until_ns - now_ns, look_ns = NEVER_NS;
 		if (watch_any())
 			look_ns = watch_turn(&watcher, now_ns) - now_ns;
-		else if (!*wait_only_thread)
+		else if (!*process_only_thread)
 			look_ns = WATCH_LONG_NS;
 		if (look_ns < wait_ns)
 			wait_ns = look_ns;

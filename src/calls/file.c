@@ -177,7 +177,11 @@ ssize_t send_file_limited(struct outgoing *o)
 	if (socket_ended(o->fd))
 		return fail(ETIMEDOUT);
 	errno = o->before;
+	/* sendfile(2) is no cancellation point; splice(2) is. */
+	const int cancelled = o->how == WITH_SPLICE ? 0 : signals_hold_cancellation();
 	sent = socket_nonblocking(o->fd) || (o->how == WITH_SPLICE && (o->flags & SPLICE_F_NONBLOCK)) ? nonblocking(o) : blocking(o);
+	if (o->how != WITH_SPLICE)
+		signals_release_cancellation(cancelled);
 	if (sent >= 0)
 		errno = o->before;
 	if (sent == (ssize_t)o->length && (o->word & DESCRIPTOR_NOTICED))

@@ -249,6 +249,21 @@ static bool by_synchronous_writer(const struct outgoing *o, const struct connect
 
 /* ---- sockets that wait ------------------------------------------------------------------------------------------------- */
 
+/** A sandbox came meanwhile: what the program itself calls is allowed, and nothing else. */
+static ssize_t finish_in_sandbox(const struct outgoing *o, int at, size_t accepted)
+{
+	struct outgoing rest = *o;
+	if (accepted >= o->length || ((o->how == WITH_WRITEV || o->how == WITH_SENDMSG) && accepted))
+		return (ssize_t)accepted;
+	rest.fd = at;
+	if (accepted) {
+		rest.data = (const char *)o->data + accepted;
+		rest.length -= accepted;
+	}
+	const ssize_t sent = send_as_made(&rest);
+	return sent >= 0 || accepted ? (ssize_t)accepted + (sent > 0 ? sent : 0) : sent;
+}
+
 /** Go on with a send of which @p accepted bytes were accepted, on a connection that is held. */
 static ssize_t go_on(struct outgoing *o, struct connection *c, size_t accepted, bool nonblocking, int64_t began_ns)
 {
@@ -262,9 +277,8 @@ static ssize_t go_on(struct outgoing *o, struct connection *c, size_t accepted, 
 	if (!limits->send_ms && !limits->send_total_ms)
 		return finish_plainly(o, connection_at(c), accepted);
 	const ssize_t result = carry(&k, began_ns, EAGAIN);
-	/* A sandbox came meanwhile: what the program itself does is allowed. */
-	if (result < 0 && !active)
-		return send_as_made(o);
+	if (!active)
+		return finish_in_sandbox(o, connection_at(c), k.accepted);
 	/* There is nothing to hold a limit by. */
 	if (result < 0 && errno == EAGAIN && !nonblocking && !c->look.established && !k.own_us)
 		return finish_plainly(o, connection_at(c), accepted);
@@ -412,9 +426,22 @@ static ssize_t send_first(struct outgoing *o)
 	return send_incomplete(o, more < 0 ? sent : sent + more);
 }
 
-ssize_t send_limited(struct outgoing *o)
+/** What is remembered of a socket that has DESCRIPTOR_NOTICED is looked at: a connect is through, or there was a verdict. */
+static bool has_ended(struct outgoing *o)
 {
 	struct connection c;
+	if (!(o->word & DESCRIPTOR_NOTICED) ||
+	    !memory_has(memory_unverified(o->fd), MEMORY_CONNECTING | MEMORY_GAVE_UP | MEMORY_ENDED))
+		return false;
+	deadline_learn(o->fd);
+	connection_open(&c, o->fd, o->word, 0);
+	o->word = descriptor_word(o->fd);
+	errno = o->before;
+	return memory_has(c.memory, MEMORY_ENDED) && socket_ended(o->fd);
+}
+
+ssize_t send_limited(struct outgoing *o)
+{
 	o->before = errno;
 	if (active && (o->word & DESCRIPTOR_OURS) && duplicate_is_at(o->fd))
 		return fail(EBADF);
@@ -422,17 +449,8 @@ ssize_t send_limited(struct outgoing *o)
 		return send_as_made(o);
 	if ((o->flags & MSG_FASTOPEN) || (o->word & DESCRIPTOR_FASTOPEN))
 		return send_first(o);
-	const struct memory *m = memory_unverified(o->fd);
-	if ((o->word & DESCRIPTOR_NOTICED) && memory_has(m, MEMORY_CONNECTING | MEMORY_GAVE_UP | MEMORY_ENDED)) {
-		deadline_learn(o->fd);
-		connection_open(&c, o->fd, o->word, 0);
-		if (memory_has(c.memory, MEMORY_ENDED) && socket_ended(o->fd)) {
-			errno = o->before;
-			return send_ended(o, c.memory);
-		}
-		o->word = descriptor_word(o->fd);
-		errno = o->before;
-	}
+	if (has_ended(o))
+		return send_ended(o, memory_unverified(o->fd));
 	if (!sends_limited)
 		return send_as_made(o);
 	const ssize_t sent = try_now(o);
@@ -502,33 +520,42 @@ static unsigned send_rest(struct outgoing *o, struct mmsghdr *messages, unsigned
 	return more;
 }
 
-/** One message after the other, on a socket that has to be looked at first. */
-static int send_each(struct outgoing *o, struct mmsghdr *messages, unsigned count)
+/** No send is limited; a deadline is taken off all the same before the first byte. */
+static int sendmmsg_plainly(struct outgoing *o, struct mmsghdr *messages, unsigned count)
 {
-	for (unsigned done = 0; done < count; done++) {
-		o->message = &messages[done].msg_hdr;
-		o->word = descriptor_word(o->fd);
-		const ssize_t sent = send_limited(o);
-		if (sent < 0)
-			return done ? (int)done : -1;
-		messages[done].msg_len = (unsigned)sent;
-		if ((size_t)sent < length_of(o->message->msg_iov, o->message->msg_iovlen))
-			return (int)done + 1;
-	}
-	return (int)count;
+	if (active && count && has_ended(o))
+		return fail(ETIMEDOUT);
+	errno = o->before;
+	return libc.sendmmsg(o->fd, messages, count, o->flags);
+}
+
+/** The first message connects; the rest follow like any. */
+static int send_first_of(struct outgoing *o, struct mmsghdr *messages, unsigned count)
+{
+	o->message = &messages->msg_hdr;
+	const ssize_t sent = send_limited(o);
+	if (sent < 0)
+		return -1;
+	messages->msg_len = (unsigned)sent;
+	if ((size_t)sent < length_of(o->message->msg_iov, o->message->msg_iovlen) || count == 1)
+		return 1;
+	const int more = sendmmsg_limited(o->fd, messages + 1, count - 1, o->flags & ~MSG_FASTOPEN);
+	return more > 0 ? more + 1 : 1;
 }
 
 int sendmmsg_limited(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
 	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags, .word = descriptor_word(fd), .before = errno};
-	if (!active || !(o.word & DESCRIPTOR_COVERED) || !count)
-		return libc.sendmmsg(fd, messages, count, flags);
-	if ((o.word & LOOK_FIRST) || (flags & MSG_FASTOPEN) || !sends_limited) {
-		const int done = send_each(&o, messages, count);
+	if (!active || !(o.word & DESCRIPTOR_COVERED) || !count || !sends_limited)
+		return sendmmsg_plainly(&o, messages, count);
+	if ((flags & MSG_FASTOPEN) || (o.word & DESCRIPTOR_FASTOPEN)) {
+		const int done = send_first_of(&o, messages, count);
 		if (done >= 0)
 			errno = o.before;
 		return done;
 	}
+	if (has_ended(&o))
+		return fail(ETIMEDOUT);
 	/* All that is complete at once in one call, as the program has it. */
 	const int sent = libc.sendmmsg(fd, messages, count, flags | TRY_FLAGS);
 	if (sent < 0 && errno == ENOTSOCK) {
@@ -545,6 +572,8 @@ int sendmmsg_limited(int fd, struct mmsghdr *messages, unsigned count, int flags
 		bytes = messages[--done].msg_len;
 	if (done < count)
 		done += send_rest(&o, messages + done, count - done, bytes);
+	else if (o.word & DESCRIPTOR_NOTICED)
+		memory_satisfied(fd);
 	if (!done)
 		return -1;
 	errno = o.before;

@@ -326,7 +326,7 @@ static int64_t slice_ns(const struct survey *found, struct watcher *watcher, con
 		wait_ns = least(wait_ns, found->connect_ns);
 	if (watch_any())
 		wait_ns = least(wait_ns, watch_turn(watcher, now_ns) - now_ns);
-	else if (!*wait_only_thread)
+	else if (!*process_only_thread)
 		wait_ns = least(wait_ns, WATCH_LONG_NS);
 	if (p->is && now_ns >= p->own_until_ns - INPUT_LOOK_NS)
 		wait_ns = least(wait_ns, INPUT_LOOK_NS);

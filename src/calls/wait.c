@@ -14,16 +14,6 @@ __thread int writer_fd;
 __thread uint32_t writer_word;
 atomic_bool writer_any;
 
-static const char no = 0, yes = 1;
-const char *wait_only_thread = &yes;
-/** Not 0 while there is one thread for certain (sys/single_threaded.h). Weak: musl has none. */
-extern char __libc_single_threaded __attribute__((weak));
-
-void wait_start(void)
-{
-	wait_only_thread = &__libc_single_threaded ? &__libc_single_threaded : &no;
-}
-
 /** epoll_ctl(2) reads its event before it looks at the descriptors, which are none. */
 static bool kernel_reads(uintptr_t address)
 {

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/libc.h"
+#include "base/process.h"
 #include "calls/writer.h"
 #include "connection/watch.h"
 
@@ -30,18 +31,12 @@ int select_limited(int count, fd_set *reads, fd_set *writes, fd_set *excepts, co
 int epoll_limited(int epfd, struct epoll_event *events, int most, int64_t timeout_ns, bool precise,
                   const sigset_t *mask);
 
-/** Points to 0 where limits are set and another thread may be refused a send while this one waits: there are other threads, or
- * may be (musl, and glibc before 2.32, do not tell). */
-extern const char *wait_only_thread __attribute__((visibility("hidden")));
-/** Once, at start. */
-void wait_start(void);
-
 /** Whether a wait has to be looked after whatever it is for: there is something to look after, or a thread is to be no
  * synchronous writer any more; or it lasts so long (@p long_one) that another thread may be refused meanwhile. */
 static inline bool wait_matters(bool long_one)
 {
 	return atomic_load_explicit(&memory_waits_matter, memory_order_relaxed) ||
-	       (long_one && !*wait_only_thread);
+	       (long_one && !*process_only_thread);
 }
 
 /** Whether @p start is in the caller's part of the stack, so that it can be read; so far up it is looked for. */

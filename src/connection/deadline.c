@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "connection/place.h"
 #include "connection/socket.h"
 #include "limits/configured.h"
@@ -135,7 +136,8 @@ static void through(struct connection *c)
 		if (!memory_has(c->memory, MEMORY_TOLD))
 			deadline_tell_dry(&d, took_ns, 0);
 	}
-	deadline_take_off(&d, connection_at(c), c->memory, true);
+	if (*process_only_thread || connection_hold(c))
+		deadline_take_off(&d, connection_at(c), c->memory, true);
 }
 
 /** For how long a connect was tried that the kernel ended, and of which the program learned @p took_ns after it began. */
@@ -157,7 +159,8 @@ static void failed(struct connection *c, int error)
 		else
 			deadline_tell_dry(&d, took_ns, error);
 	}
-	deadline_take_off(&d, connection_at(c), c->memory, false);
+	if (*process_only_thread || connection_hold(c))
+		deadline_take_off(&d, connection_at(c), c->memory, false);
 }
 
 /** Without a call about it: the kernel has ended it, and only its events told. SO_ERROR, or a second connect(), may still
@@ -258,6 +261,7 @@ void deadline_through(int fd)
 	if (may_connect(fd) && open_connecting(&c, fd)) {
 		through(&c);
 		unnotice(fd, c.memory);
+		connection_release(&c);
 	}
 	errno = before;
 }
@@ -278,6 +282,7 @@ void deadline_failed(int fd, int error)
 	if (may_connect(fd) && open_connecting(&c, fd)) {
 		failed(&c, error);
 		unnotice(fd, c.memory);
+		connection_release(&c);
 	}
 	errno = before;
 }

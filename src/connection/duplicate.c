@@ -52,12 +52,13 @@ static void close_at(struct duplicate *d)
 {
 	const int at = duplicate_at(d);
 	const uint64_t was = atomic_load(&d->cookie);
+	if (at >= 0 && (!was || cookie_at(at) == was)) {
+		descriptor_leaving(at);
+		libc.close(at);
+	}
+	/* In this order: until it is closed nobody is to close it for us, and use the number for a file of its own. */
 	atomic_store(&d->at, -1);
 	descriptor_clear(at, DESCRIPTOR_OURS);
-	if (at < 0 || (was && cookie_at(at) != was))
-		return;
-	descriptor_leaving(at);
-	libc.close(at);
 }
 
 /** Whether it is this thread that holds it: what a library behind us does with it, we do. */
@@ -208,7 +209,8 @@ void duplicate_move(int at)
 	const unsigned end = atomic_load(&table_end);
 	for (unsigned i = 0; i < end; i++) {
 		struct duplicate *d = &table[i];
-		if (!atomic_load(&d->thread) || duplicate_at(d) != at)
+		const uint64_t cookie = atomic_load(&d->cookie);
+		if (!atomic_load(&d->thread) || duplicate_at(d) != at || (cookie && cookie_at(at) != cookie))
 			continue;
 		const int to = libc.fcntl(at, F_DUPFD_CLOEXEC, LOWEST);
 		if (to >= 0)
@@ -237,12 +239,17 @@ void duplicate_forked(void)
 
 int duplicate_next(unsigned first)
 {
+	const int before = errno;
 	const unsigned end = atomic_load(&table_end);
 	int next = -1;
 	for (unsigned i = 0; i < end; i++) {
 		const int at = duplicate_at(&table[i]);
-		if (atomic_load(&table[i].thread) && at >= 0 && (unsigned)at >= first && (next < 0 || at < next))
+		const uint64_t cookie = atomic_load(&table[i].cookie);
+		/* It may have been closed just now, and the number be the program's. */
+		if (atomic_load(&table[i].thread) && at >= 0 && (unsigned)at >= first && (next < 0 || at < next) &&
+		    (!cookie || cookie_at(at) == cookie))
 			next = at;
 	}
+	errno = before;
 	return next;
 }

@@ -396,7 +396,7 @@ static inline bool is_long_wait(const struct timespec *timeout)
 /** Whether no wait of this process is anything to us. */
 static inline bool no_wait_is_ours(void)
 {
-	return !active || (!atomic_load_explicit(&descriptor_any, memory_order_relaxed) && *wait_only_thread);
+	return !active || (!atomic_load_explicit(&descriptor_any, memory_order_relaxed) && *process_only_thread);
 }
 
 static COLD int poll_watched(struct pollfd *fds, nfds_t count, int timeout_ms)

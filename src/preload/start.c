@@ -96,7 +96,6 @@ static void check_log(void)
 static void start_modules(void)
 {
 	process_start();
-	wait_start();
 	duplicate_start();
 	if (settings.summary) {
 		summary_start();

@@ -104,13 +104,12 @@ static void write_to_file(const char *line, size_t length)
 /** A datagram, "<12>name[pid]: what": the log puts the time to it. */
 static void write_to_system(const char *line, size_t length)
 {
-	char buffer[LOG_LINE_SIZE + sizeof SYSTEM_LOG_PRIORITY];
+	struct iovec parts[] = {{SYSTEM_LOG_PRIORITY, strlen(SYSTEM_LOG_PRIORITY)}, {(char *)line, length}};
+	const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 	const int fd = open_system_log();
 	if (fd < 0)
 		return;
-	memcpy(buffer, SYSTEM_LOG_PRIORITY, strlen(SYSTEM_LOG_PRIORITY));
-	memcpy(buffer + strlen(SYSTEM_LOG_PRIORITY), line, length);
-	(void)!libc.send(fd, buffer, strlen(SYSTEM_LOG_PRIORITY) + length, MSG_NOSIGNAL);
+	(void)!libc.sendmsg(fd, &message, MSG_NOSIGNAL);
 	libc.close(fd);
 }
 
@@ -145,13 +144,11 @@ static void deliver(enum log_target target, const char *line, size_t length)
 	errno = error;
 }
 
+/** In place: the stack that this runs on may be a signal handler's, and small. */
 static void terminate(enum log_target target, const struct text *line)
 {
-	char buffer[LOG_LINE_SIZE];
-	const size_t length = line->length < sizeof buffer ? line->length : sizeof buffer - 1;
-	memcpy(buffer, line->at, length);
-	buffer[length] = '\n';
-	deliver(target, buffer, length + 1);
+	line->at[line->length] = '\n';
+	deliver(target, line->at, line->length + 1);
 }
 
 void log_line(const struct text *line)
