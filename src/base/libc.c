@@ -8,6 +8,8 @@
 #undef _FORTIFY_SOURCE /* the plain and the checked functions by their own names */
 #include "base/libc.h"
 
+#include "base/errno.h"
+
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
@@ -15,6 +17,9 @@
 #include <string.h>
 
 struct libc libc;
+#ifdef ERRNO_BY_THREAD_POINTER
+ptrdiff_t errno_distance;
+#endif
 
 /** One behind the other: an array of pointers would be relocated. */
 static const char names[] =
@@ -176,6 +181,7 @@ void bind_libc(void)
 {
 	struct walk w;
 	look_up(&w, 0, REST);
+	errno_start();
 }
 
 /** Whether a libc may be without a function: newer than what we ask for, or in glibc alone. */

@@ -135,8 +135,11 @@ void epoll_noticed(int epfd, int operation, int fd, const struct epoll_event *ev
 	if (awaits && (event->events & EPOLLONESHOT))
 		memory_set(m, MEMORY_ONESHOT);
 	const int by = m ? atomic_load(&m->awaited_by) : 0;
-	if (m && (events & EPOLLOUT))
+	if (m && (events & EPOLLOUT)) {
 		atomic_store(&m->awaited_by, epfd + 1);
+		/* Its closing is to be seen. */
+		descriptor_set(epfd, DESCRIPTOR_HELD);
+	}
 	/* Who wants no room has no more to send, whatever was refused before; one epoll for input says nothing of another for
 	 * room. */
 	else if (operation != EPOLL_CTL_ADD && memory_has(m, MEMORY_AWAITED | MEMORY_WATCHED) && (!by || by == epfd + 1)) {
@@ -318,8 +321,10 @@ void duplicate_noticed(int from, int to)
 
 void closing(int fd)
 {
-	if (active && descriptor_has(fd, DESCRIPTOR_HELD) && !process_is_vforked())
-		duplicate_orphans(fd);
+	if (!active || !descriptor_has(fd, DESCRIPTOR_HELD) || process_is_vforked())
+		return;
+	memory_epoll_closed(fd);
+	duplicate_orphans(fd);
 }
 
 int close_limited(int fd)

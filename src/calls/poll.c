@@ -44,7 +44,7 @@ int poll_limited(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 	struct wait w = {.fds = fds, .count = count, .mask = mask};
 	if (!valid(timeout))
 		return libc.ppoll(fds, count, timeout, mask);
-	if (count && !(wait_is_on_stack(fds) && count == 1)) {
+	if (count && !wait_array_is_on_stack(fds, count)) {
 		/* Whether the array can be read, and how many entries there may be, is the kernel's to say. */
 		const struct timespec now = {0};
 		const int before = errno;

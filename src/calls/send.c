@@ -29,17 +29,6 @@
 /** A Fast Open send waits for its connection, and is not to wait for room as well: so much fits every buffer. */
 #define FASTOPEN_MOST 1024
 
-/** As many parts as writev(2) takes (IOV_MAX of the kernel). */
-#define PARTS_MOST 1024
-
-size_t length_of(const struct iovec *parts, size_t count)
-{
-	size_t length = 0;
-	for (size_t i = 0; i < count; i++)
-		length += parts[i].iov_len;
-	return length;
-}
-
 ssize_t send_as_made(const struct outgoing *o)
 {
 	switch (o->how) {
@@ -359,7 +348,7 @@ ssize_t send_incomplete(struct outgoing *o, ssize_t sent)
 /** The first try. */
 static ssize_t try_now(struct outgoing *o)
 {
-	const bool odd = (ssize_t)o->length < 0 || (o->how == WITH_WRITEV && (o->count <= 0 || o->count > PARTS_MOST));
+	const bool odd = (ssize_t)o->length < 0 || (o->how == WITH_WRITEV && (unsigned)o->count - 1 >= SEND_PARTS_MOST);
 	if (odd)
 		return send_as_made(o);
 	o->before = errno;

@@ -57,7 +57,16 @@ ssize_t send_file_limited(struct outgoing *o);
 /** sendmmsg(2) to one. */
 int sendmmsg_limited(int fd, struct mmsghdr *messages, unsigned count, int flags);
 
+/** As many parts as writev(2) takes (IOV_MAX of the kernel). */
+#define SEND_PARTS_MOST 1024u
+
 /** Bytes in all @p parts. */
-size_t length_of(const struct iovec *parts, size_t count);
+static inline size_t length_of(const struct iovec *parts, size_t count)
+{
+	size_t length = 0;
+	for (size_t i = 0; i < count; i++)
+		length += parts[i].iov_len;
+	return length;
+}
 
 #endif

@@ -46,6 +46,11 @@ static inline bool wait_is_on_stack(const void *start)
 	const char here = 0;
 	return (uintptr_t)start - (uintptr_t)&here < WAIT_STACK;
 }
+/** ... and an array of so many, where most have few. */
+static inline bool wait_array_is_on_stack(const struct pollfd *fds, nfds_t count)
+{
+	return count <= 64 && wait_is_on_stack(fds);
+}
 
 /** Whether poll(2) of an array that can be read is none of ours: nothing of ours is waited for, for writing, and it need not
  * be looked after. Ends that this thread is a synchronous writer, if so. */

@@ -5,7 +5,7 @@
 #include "connection/descriptor.h"
 
 _Atomic uint32_t descriptor_words[DESCRIPTORS];
-unsigned descriptor_bound, descriptor_known;
+unsigned descriptor_bound, descriptor_known, descriptor_tried = ~0u;
 atomic_bool descriptor_any;
 
 /** Above the highest number that was ever marked. */

@@ -31,7 +31,8 @@ enum descriptor_flag {
 	DESCRIPTOR_FASTOPEN = 8,      /**< TCP_FASTOPEN_CONNECT was set: the first send connects */
 	DESCRIPTOR_NOTICED = 16,      /**< something is remembered of it (memory.h) that a send or a receive has to know first */
 	DESCRIPTOR_NONBLOCKING = 32,  /**< O_NONBLOCK was set, as far as seen */
-	DESCRIPTOR_HELD = 64,         /**< some thread holds a duplicate of it (duplicate.h) */
+	DESCRIPTOR_HELD = 64,         /**< its closing is to be seen: some thread holds a duplicate of it (duplicate.h), or it is an
+	                               epoll descriptor that tells of room */
 	DESCRIPTOR_OURS = 128,        /**< this number is such a duplicate */
 };
 #define DESCRIPTOR_FLAGS 255u
@@ -56,6 +57,9 @@ extern _Atomic uint32_t descriptor_words[DESCRIPTORS] __attribute__((visibility(
 extern unsigned descriptor_bound __attribute__((visibility("hidden")));
 /** DESCRIPTOR_SEEN if limits are set, else 0. */
 extern unsigned descriptor_known __attribute__((visibility("hidden")));
+/** What a word has, of DESCRIPTOR_COVERED and of all that is to be looked at first, if a send may be tried at once: the former,
+ * or nothing that can be if no send is limited. */
+extern unsigned descriptor_tried __attribute__((visibility("hidden")));
 /** Whether any number was ever marked. */
 extern atomic_bool descriptor_any __attribute__((visibility("hidden")));
 

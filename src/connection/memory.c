@@ -159,6 +159,14 @@ void memory_satisfied(int fd)
 		descriptor_clear(fd, DESCRIPTOR_NOTICED);
 }
 
+void memory_epoll_closed(int epfd)
+{
+	unsigned position = 0;
+	for (struct memory *m; (m = memory_next(&position));)
+		if (atomic_load(&m->awaited_by) == epfd + 1)
+			memory_clear(m, MEMORY_AWAITED | MEMORY_ONESHOT);
+}
+
 void memory_forked(void)
 {
 	unsigned position = 0;

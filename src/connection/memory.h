@@ -71,6 +71,8 @@ struct memory *memory_of(int fd, uint64_t cookie);
 /** A send at @p fd was complete: whoever was refused there, or was told of room once, has what it wanted. Without looking at
  * the cookie, for nothing but a hint is lost. */
 void memory_satisfied(int fd);
+/** The epoll descriptor @p epfd is about to be closed: nobody waits for room through it. */
+void memory_epoll_closed(int epfd);
 /** This process was just forked: what its parent was refused is its parent's to look after. */
 void memory_forked(void);
 

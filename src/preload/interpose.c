@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/errno.h"
 #include "calls/connect.h"
 #include "calls/options.h"
 #include "calls/receive.h"
@@ -24,44 +25,81 @@
 
 /* ---- sends ----------------------------------------------------------------------------------------------------------- */
 
-/** One that may be made without waiting at once: the socket needs no look, and is no connect. */
-static inline bool tries_at_once(uint32_t word, int flags)
+/* A covered socket's send is tried at once, without waiting, where it needs no look and is no connect. Most are complete then,
+ * and nothing is asked or kept but errno, which the try may touch and a send that succeeds does not. */
+static inline bool may_try(uint32_t word, int flags)
 {
-	return likely((word & (DESCRIPTOR_COVERED | LOOK_FIRST)) == DESCRIPTOR_COVERED) && likely(sends_limited) &&
-	       likely(!(flags & MSG_FASTOPEN));
+	return likely((word & (DESCRIPTOR_COVERED | LOOK_FIRST)) == descriptor_tried) && likely(!(flags & MSG_FASTOPEN));
 }
 
-/** write(2) and send(2), by @p how. */
-static COLD ssize_t send_covered(int fd, const void *data, size_t length, int flags, int how)
+/** The word of @p fd, which may be read at once; or one that is nothing to try. */
+static inline uint32_t word_now(int fd)
+{
+	return likely((unsigned)fd < descriptor_bound) ? atomic_load_explicit(&descriptor_words[fd], memory_order_relaxed)
+	                                               : DESCRIPTOR_OURS;
+}
+
+/** Not tried: all of it. */
+static COLD ssize_t send_looked_at(int fd, const void *data, size_t length, int flags, int how)
 {
 	struct outgoing o = {.how = how, .fd = fd, .flags = flags, .data = data, .length = length};
 	real();
 	if (how == WITH_SEND)
 		meet(fd);
 	o.word = descriptor_word(fd);
-	if (unlikely(!tries_at_once(o.word, flags)) || unlikely((ssize_t)length < 0))
-		return send_limited(&o);
-	o.before = errno;
-	const ssize_t sent = libc.send(fd, data, length, flags | TRY_FLAGS);
-	return likely(sent == (ssize_t)length) ? sent : send_incomplete(&o, sent);
+	return send_limited(&o);
+}
+
+static COLD ssize_t write_covered(int fd, const void *data, size_t length, uint32_t word)
+{
+	if (unlikely(!may_try(word, 0)) || unlikely((ssize_t)length < 0))
+		return send_looked_at(fd, data, length, 0, WITH_WRITE);
+	struct outgoing o;
+	o.before = errno_now();
+	o.how = WITH_WRITE;
+	o.flags = 0;
+	o.fd = fd;
+	o.word = word;
+	o.data = data;
+	o.length = length;
+	const ssize_t sent = libc.send(fd, data, length, TRY_FLAGS);
+	return likely(sent == (ssize_t)o.length) ? sent : send_incomplete(&o, sent);
 }
 
 EXPORT ssize_t write(int fd, const void *data, size_t length)
 {
-	if (likely(descriptor_plain(fd)))
+	const uint32_t word = word_now(fd);
+	if (likely(!(word & DESCRIPTOR_FLAGS)))
 		return libc.write(fd, data, length);
-	return send_covered(fd, data, length, 0, WITH_WRITE);
+	return write_covered(fd, data, length, word);
+}
+
+static COLD ssize_t send_covered(int fd, const void *data, size_t length, int flags, uint32_t word)
+{
+	if (unlikely(!may_try(word, flags)))
+		return send_looked_at(fd, data, length, flags, WITH_SEND);
+	struct outgoing o;
+	o.before = errno_now();
+	o.how = WITH_SEND;
+	o.fd = fd;
+	o.flags = flags;
+	o.word = word;
+	o.data = data;
+	o.length = length;
+	const ssize_t sent = libc.send(fd, data, length, flags | TRY_FLAGS);
+	return likely(sent == (ssize_t)o.length) ? sent : send_incomplete(&o, sent);
 }
 
 EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
 {
-	if (likely(descriptor_plain_socket(fd)))
+	const uint32_t word = word_now(fd);
+	if (likely((word & (DESCRIPTOR_FLAGS | DESCRIPTOR_SEEN)) == descriptor_known))
 		return libc.send(fd, data, length, flags);
-	return send_covered(fd, data, length, flags, WITH_SEND);
+	return send_covered(fd, data, length, flags, word);
 }
 
-static COLD ssize_t sendto_covered(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
-                                   socklen_t to_length)
+static COLD ssize_t sendto_looked_at(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
+                                     socklen_t to_length)
 {
 	struct outgoing o = {.how = WITH_SENDTO, .fd = fd, .flags = flags, .data = data, .length = length};
 	real();
@@ -69,11 +107,7 @@ static COLD ssize_t sendto_covered(int fd, const void *data, size_t length, int 
 	o.to = to;
 	o.to_length = to_length;
 	o.word = descriptor_word(fd);
-	if (unlikely(!tries_at_once(o.word, flags)))
-		return send_limited(&o);
-	o.before = errno;
-	const ssize_t sent = libc.sendto(fd, data, length, flags | TRY_FLAGS, to, to_length);
-	return likely(sent == (ssize_t)length) ? sent : send_incomplete(&o, sent);
+	return send_limited(&o);
 }
 
 EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
@@ -81,32 +115,45 @@ EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const 
 {
 	if (likely(descriptor_plain_socket(fd)))
 		return libc.sendto(fd, data, length, flags, to, to_length);
-	return sendto_covered(fd, data, length, flags, to, to_length);
+	/* A connected socket does not look at the address. */
+	return to ? sendto_looked_at(fd, data, length, flags, to, to_length) : send(fd, data, length, flags);
 }
 
-static COLD ssize_t sendmsg_covered(int fd, const struct msghdr *message, int flags)
+static COLD ssize_t sendmsg_looked_at(int fd, const struct msghdr *message, int flags)
 {
 	struct outgoing o = {.how = WITH_SENDMSG, .fd = fd, .flags = flags, .message = message};
 	real();
 	meet(fd);
 	o.word = descriptor_word(fd);
-	if (unlikely(!tries_at_once(o.word, flags)))
-		return send_limited(&o);
-	o.before = errno;
+	return send_limited(&o);
+}
+
+static COLD ssize_t sendmsg_covered(int fd, const struct msghdr *message, int flags, uint32_t word)
+{
+	if (unlikely(!may_try(word, flags)))
+		return sendmsg_looked_at(fd, message, flags);
+	struct outgoing o;
+	o.before = errno_now();
+	o.how = WITH_SENDMSG;
+	o.fd = fd;
+	o.flags = flags;
+	o.word = word;
+	o.message = message;
 	const ssize_t sent = libc.sendmsg(fd, message, flags | TRY_FLAGS);
-	if (likely(sent >= 0) && likely(sent == (ssize_t)length_of(message->msg_iov, message->msg_iovlen)))
+	if (likely(sent >= 0) && likely(sent == (ssize_t)length_of(o.message->msg_iov, o.message->msg_iovlen)))
 		return sent;
 	return send_incomplete(&o, sent);
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	if (likely(descriptor_plain_socket(fd)))
+	const uint32_t word = word_now(fd);
+	if (likely((word & (DESCRIPTOR_FLAGS | DESCRIPTOR_SEEN)) == descriptor_known))
 		return libc.sendmsg(fd, message, flags);
-	return sendmsg_covered(fd, message, flags);
+	return sendmsg_covered(fd, message, flags, word);
 }
 
-static COLD ssize_t writev_covered(int fd, const struct iovec *parts, int count)
+static COLD ssize_t writev_looked_at(int fd, const struct iovec *parts, int count)
 {
 	struct outgoing o = {.how = WITH_WRITEV, .fd = fd, .parts = parts};
 	real();
@@ -115,11 +162,31 @@ static COLD ssize_t writev_covered(int fd, const struct iovec *parts, int count)
 	return send_limited(&o);
 }
 
+static COLD ssize_t writev_covered(int fd, const struct iovec *parts, int count, uint32_t word)
+{
+	if (unlikely(!may_try(word, 0)) || unlikely((unsigned)count - 1 >= SEND_PARTS_MOST))
+		return writev_looked_at(fd, parts, count);
+	struct outgoing o;
+	o.before = errno_now();
+	o.how = WITH_WRITEV;
+	o.flags = 0;
+	o.fd = fd;
+	o.word = word;
+	o.parts = parts;
+	o.count = count;
+	const struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+	const ssize_t sent = libc.sendmsg(fd, &message, TRY_FLAGS);
+	if (likely(sent >= 0) && likely(sent == (ssize_t)length_of(message.msg_iov, message.msg_iovlen)))
+		return sent;
+	return send_incomplete(&o, sent);
+}
+
 EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
 {
-	if (likely(descriptor_plain(fd)))
+	const uint32_t word = word_now(fd);
+	if (likely(!(word & DESCRIPTOR_FLAGS)))
 		return libc.writev(fd, parts, count);
-	return writev_covered(fd, parts, count);
+	return writev_covered(fd, parts, count, word);
 }
 
 static COLD int sendmmsg_covered(int fd, struct mmsghdr *messages, unsigned count, int flags)
@@ -227,28 +294,43 @@ static inline bool tells(int fd, ssize_t received)
 }
 
 /** The program has no such descriptor: it is a duplicate of ours. */
-static inline bool is_ours(int fd)
+static COLD bool is_ours(int fd)
 {
 	real();
-	if (likely(!descriptor_has(fd, DESCRIPTOR_OURS)) || !active || !duplicate_is_at(fd))
+	if (!descriptor_has(fd, DESCRIPTOR_OURS) || !active || !duplicate_is_at(fd))
 		return false;
 	errno = EBADF;
 	return true;
 }
 
-static COLD ssize_t recv_covered(int fd, void *data, size_t length, int flags)
+/** A receive needs no look before and after, unless it is none or an error. */
+static inline bool may_receive(uint32_t word)
+{
+	return likely(!(word & (DESCRIPTOR_OURS | DESCRIPTOR_NOTICED)));
+}
+
+static COLD ssize_t recv_looked_at(int fd, void *data, size_t length, int flags)
 {
 	if (is_ours(fd))
 		return -1;
 	const ssize_t received = libc.recv(fd, data, length, flags);
-	return tells(fd, received) ? receive_limited(fd, received, length) : received;
+	return receive_limited(fd, received, length);
+}
+
+static COLD ssize_t recv_covered(int fd, void *data, size_t length, int flags, uint32_t word)
+{
+	if (unlikely(!may_receive(word)))
+		return recv_looked_at(fd, data, length, flags);
+	const ssize_t received = libc.recv(fd, data, length, flags);
+	return likely(received > 0) ? received : receive_limited(fd, received, length);
 }
 
 EXPORT ssize_t recv(int fd, void *data, size_t length, int flags)
 {
-	if (likely(descriptor_plain(fd)))
+	const uint32_t word = word_now(fd);
+	if (likely(!(word & DESCRIPTOR_FLAGS)))
 		return libc.recv(fd, data, length, flags);
-	return recv_covered(fd, data, length, flags);
+	return recv_covered(fd, data, length, flags, word);
 }
 
 static COLD ssize_t recvfrom_covered(int fd, void *data, size_t length, int flags, struct sockaddr *from,
@@ -292,19 +374,28 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 	return (int)receive_limited(fd, received, 0);
 }
 
-static COLD ssize_t read_covered(int fd, void *data, size_t length)
+static COLD ssize_t read_looked_at(int fd, void *data, size_t length)
 {
 	if (is_ours(fd))
 		return -1;
 	const ssize_t received = libc.read(fd, data, length);
-	return tells(fd, received) ? receive_limited(fd, received, length) : received;
+	return receive_limited(fd, received, length);
+}
+
+static COLD ssize_t read_covered(int fd, void *data, size_t length, uint32_t word)
+{
+	if (unlikely(!may_receive(word)))
+		return read_looked_at(fd, data, length);
+	const ssize_t received = libc.read(fd, data, length);
+	return likely(received > 0) ? received : receive_limited(fd, received, length);
 }
 
 EXPORT ssize_t read(int fd, void *data, size_t length)
 {
-	if (likely(descriptor_plain(fd)))
+	const uint32_t word = word_now(fd);
+	if (likely(!(word & DESCRIPTOR_FLAGS)))
 		return libc.read(fd, data, length);
-	return read_covered(fd, data, length);
+	return read_covered(fd, data, length, word);
 }
 
 static COLD ssize_t readv_covered(int fd, const struct iovec *parts, int count)
@@ -346,14 +437,14 @@ EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t offs
 {
 	if (likely(descriptor_plain(fd)) || offset != -1 || flags)
 		return real()->pwritev2(fd, parts, count, offset, flags);
-	return writev_covered(fd, parts, count);
+	return writev_looked_at(fd, parts, count);
 }
 
 EXPORT ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off64_t offset, int flags)
 {
 	if (likely(descriptor_plain(fd)) || offset != -1 || flags)
 		return real()->pwritev64v2(fd, parts, count, offset, flags);
-	return writev_covered(fd, parts, count);
+	return writev_looked_at(fd, parts, count);
 }
 
 /* A buffer that is too small is for the real one to report. */
@@ -402,7 +493,7 @@ static inline bool no_wait_is_ours(void)
 static COLD int poll_watched(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
 	real();
-	if (no_wait_is_ours() || (wait_is_on_stack(fds) && count == 1 && poll_is_plain(fds, count, is_long(timeout_ms))))
+	if (no_wait_is_ours() || (wait_array_is_on_stack(fds, count) && poll_is_plain(fds, count, is_long(timeout_ms))))
 		return libc.poll(fds, count, timeout_ms);
 	const struct timespec timeout = clock_timespec(ms_to_ns(timeout_ms));
 	return poll_limited(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
@@ -432,7 +523,7 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 {
 	real();
 	if (no_wait_is_ours() || (timeout && !wait_can_read(timeout, sizeof *timeout)) ||
-	    (wait_is_on_stack(fds) && count == 1 && poll_is_plain(fds, count, is_long_wait(timeout))))
+	    (wait_array_is_on_stack(fds, count) && poll_is_plain(fds, count, is_long_wait(timeout))))
 		return libc.ppoll(fds, count, timeout, mask);
 	return poll_limited(fds, count, timeout, mask);
 }

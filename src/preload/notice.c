@@ -304,10 +304,32 @@ static void syscall_noticed(long number, long a, long result)
 	}
 }
 
-extern long syscall_with(long, long, long, long, long, long, long) __asm__("syscall");
-EXPORT long syscall_with(long number, long a, long b, long c, long d, long e, long f)
+/** Whether a system call of the program's own is one that we have to know of. */
+static inline bool syscall_matters(long number)
 {
-	real();
+	switch (number) {
+	case SYS_close:
+	case SYS_close_range:
+	case SYS_dup:
+#ifdef SYS_dup2
+	case SYS_dup2:
+#endif
+	case SYS_dup3:
+	case SYS_prctl:
+	case SYS_seccomp:
+	case SYS_socket:
+#ifdef SYS_accept
+	case SYS_accept:
+#endif
+	case SYS_accept4:
+	case SYS_pidfd_getfd:
+	case SYS_unshare: return true;
+	default: return false;
+	}
+}
+
+static __attribute__((noinline)) long syscall_watched(long number, long a, long b, long c, long d, long e, long f)
+{
 	if (!active)
 		return libc.syscall(number, a, b, c, d, e, f);
 	/* For these there is a function that knows what is ours. */
@@ -332,6 +354,16 @@ EXPORT long syscall_with(long number, long a, long b, long c, long d, long e, lo
 	else if (result >= 0)
 		syscall_noticed(number, a, result);
 	return result;
+}
+
+extern long syscall_with(long, long, long, long, long, long, long) __asm__("syscall");
+EXPORT long syscall_with(long number, long a, long b, long c, long d, long e, long f)
+{
+	if (unlikely(!started) || unlikely(syscall_matters(number))) {
+		real();
+		return syscall_watched(number, a, b, c, d, e, f);
+	}
+	return libc.syscall(number, a, b, c, d, e, f);
 }
 
 /* Ends of the process that run no destructor: the summary is told before. A vfork child tells nothing (finish()). */

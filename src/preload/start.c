@@ -152,6 +152,7 @@ void start(void)
 	if (!again) {
 		begin();
 		descriptor_known = active ? DESCRIPTOR_SEEN : 0;
+		descriptor_tried = sends_limited ? DESCRIPTOR_COVERED : ~0u;
 		descriptor_bound = DESCRIPTORS;
 		atomic_fetch_sub(&memory_waits_matter, 1);
 	}
@@ -181,6 +182,7 @@ void start_no_more(void)
 {
 	active = sends_limited = false;
 	descriptor_known = 0;
+	descriptor_tried = ~0u;
 }
 
 /* A program without libc has nothing to limit, and us nothing to run with. */
