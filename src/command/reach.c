@@ -4,6 +4,8 @@
  *
  * A walk along what the kernel, execvp(3), env(1) and the loader are going to do, one file a step. Each step either
  * ends in a conclusion or sets what is run next.
+ *
+ * Longer than 400 lines, because every step reads and changes the state of the one walk, which nobody else sees.
  */
 #include "reach.h"
 

@@ -6,6 +6,9 @@
  * is compared stands close together, and what is needed of one rule only stands elsewhere: behind the rules of a table,
  * in the same mapping, are their limits, and behind those the names of unix sockets, whose pages stay untouched without
  * such rules.
+ *
+ * Longer than 400 lines, because what reads rules fills this layout and what looks them up walks it: nobody else knows
+ * it.
  */
 #include "limits/rules.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  * @brief The functions we replace only to notice what they did: none of them waits, or is a cancellation point.
+ *
+ * Longer than 400 lines, because it is the other half of interpose.c's list, each with its prototype written out.
  */
 #undef _FORTIFY_SOURCE /* as in interpose.c */
 #include <errno.h>
