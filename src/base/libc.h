@@ -53,9 +53,22 @@ extern int pidfd_getfd(int, int, unsigned);
 /* Since glibc 2.35. */
 extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *, const sigset_t *);
 
+/* What the kernel's or libc's older headers lack. The numbers are those of every machine but Alpha. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2u
+#endif
+
 /**
  * Every function we replace, as the next library behind us in the search order defines it (dlsym(3), RTLD_NEXT), and
- * some that we only use, found in the same way because that is cheaper than a relocation.
+ * some that we only use, found in the same way because that is cheaper than a relocation. Those are in libc itself since
+ * glibc 2.17: a program without threads need not have libpthread, which has pthread_sigmask(3) before glibc 2.32, and so
+ * it is sigprocmask(2), the same call in glibc and musl.
  * NULL: that libc has no such function, and so nobody calls ours; what we use ourselves is asked for before.
  */
 #define LIBC_FUNCTIONS(F)                                                                                          \
@@ -70,8 +83,9 @@ extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *,
 	F(getauxval)                                                                                               \
 	/* Not replaced, and found by bind_libc_rest(). */                                                         \
 	F(clock_gettime) F(getpid) F(getrlimit) F(getsockname) F(inet_ntop) F(inet_pton) F(madvise) F(mmap)        \
-	F(munmap) F(open) F(pread) F(pthread_key_create) F(pthread_setcancelstate) F(pthread_setspecific) F(pthread_sigmask) F(sched_yield) F(shutdown)         \
-	F(sigaction) F(sigaddset) F(sigaltstack) F(sigemptyset) F(sigfillset) F(sigismember) F(sigpending) F(sigtimedwait)
+	F(munmap) F(open) F(pread) F(pthread_key_create) F(pthread_setcancelstate) F(pthread_setspecific)          \
+	F(sched_yield) F(shutdown) F(sigaction) F(sigaddset) F(sigaltstack) F(sigemptyset) F(sigfillset)           \
+	F(sigismember) F(sigpending) F(sigprocmask) F(sigtimedwait)
 
 /** The first that is not replaced. */
 #define LIBC_FIRST_UNREPLACED clock_gettime

@@ -13,12 +13,12 @@ void signals_block(sigset_t *before)
 {
 	sigset_t all;
 	libc.sigfillset(&all);
-	libc.pthread_sigmask(SIG_BLOCK, &all, before);
+	libc.sigprocmask(SIG_BLOCK, &all, before);
 }
 
 void signals_restore(const sigset_t *before)
 {
-	libc.pthread_sigmask(SIG_SETMASK, before, NULL);
+	libc.sigprocmask(SIG_SETMASK, before, NULL);
 }
 
 void signals_block_one(int signal, sigset_t *before)

@@ -122,7 +122,7 @@ static void begin(void)
 	if (libc.getauxval(AT_SECURE) || !settings_given(environ))
 		return;
 	const char *missing = bind_libc_rest();
-	if (missing && !(libc.write && libc.syscall && libc.poll && libc.pthread_sigmask && libc.pthread_setcancelstate))
+	if (missing && !(libc.write && libc.syscall && libc.poll && libc.sigprocmask && libc.pthread_setcancelstate))
 		return;
 	const int cancelled = signals_hold_cancellation();
 	log_start();

@@ -127,7 +127,7 @@ static void deliver(enum log_target target, const char *line, size_t length)
 	for (size_t i = 0; i < sizeof raised / sizeof *raised; i++)
 		if (!libc.sigismember(&pending, raised[i]))
 			libc.sigaddset(&ours, raised[i]);
-	libc.pthread_sigmask(SIG_BLOCK, &ours, &before);
+	libc.sigprocmask(SIG_BLOCK, &ours, &before);
 	switch (target) {
 	case LOG_TO_STDERR:
 		if (is_standard_error())
@@ -139,7 +139,7 @@ static void deliver(enum log_target target, const char *line, size_t length)
 	case LOG_TO_NOTHING: break;
 	}
 	libc.sigtimedwait(&ours, NULL, &(struct timespec){0});
-	libc.pthread_sigmask(SIG_SETMASK, &before, NULL);
+	libc.sigprocmask(SIG_SETMASK, &before, NULL);
 	signals_release_cancellation(cancelled);
 	errno = error;
 }
