@@ -2,8 +2,9 @@
 /** @file
  * @brief Finds the real functions: what dlsym(3) would, at a tenth of its instructions, which every program pays for.
  *
- * One walk through the libraries behind us finds them by the hash tables that the loader itself uses (DT_GNU_HASH).
- * Where one of those has none, or a function is one that a resolver chooses, dlsym() is asked.
+ * One walk through the libraries behind us finds them by the hash tables that the loader itself uses (DT_GNU_HASH, or
+ * DT_HASH). Where one of those has none, or a function is one that a resolver chooses, dlsym() is asked; where there is no
+ * dlsym(), the next library is.
  */
 #undef _FORTIFY_SOURCE /* the plain and the checked functions by their own names */
 #include "base/libc.h"
@@ -56,7 +57,8 @@ struct exports {
 	const ElfW(Sym) *symbols;
 	const char *strings;
 	const ElfW(Half) *versions;  /**< NULL: it has none */
-	const uint32_t *hash;
+	const uint32_t *hash;        /**< DT_GNU_HASH */
+	const ElfW(Word) *old_hash;  /**< DT_HASH: it may have one of both */
 };
 
 static void **pointer_of(size_t function)
@@ -99,15 +101,45 @@ static bool read_exports(const struct dl_phdr_info *library, struct exports *e)
 		case DT_STRTAB: e->strings = where; break;
 		case DT_VERSYM: e->versions = where; break;
 		case DT_GNU_HASH: e->hash = where; break;
+#if !(defined __s390x__ || defined __alpha__) /* where its words are of 64 bits */
+		case DT_HASH: e->old_hash = where; break;
+#endif
 		default: break;
 		}
 	}
-	return e->symbols && e->strings && e->hash;
+	return e->symbols && e->strings && (e->hash || e->old_hash);
+}
+
+/** Whether the symbol number @p i of @p e is the default version of @p name. */
+static bool is(const struct exports *e, size_t i, const char *name)
+{
+	const ElfW(Sym) *symbol = &e->symbols[i];
+	return symbol->st_shndx != SHN_UNDEF && symbol->st_value && !(e->versions && (e->versions[i] & VERSION_HIDDEN)) &&
+	       strcmp(e->strings + symbol->st_name, name) == 0;
+}
+
+/** By the older kind of table: how many buckets, how many symbols, the first symbol of each bucket, the next of each. */
+static const ElfW(Sym) *find_by_old_hash(const struct exports *e, const char *name)
+{
+	const ElfW(Word) *bucket = e->old_hash + 2, *next = bucket + e->old_hash[0];
+	uint32_t hash = 0;
+	if (e->old_hash[0] == 0)
+		return NULL;
+	for (const char *at = name; *at; at++) {
+		hash = (hash << 4) + (unsigned char)*at;
+		hash = (hash ^ (hash >> 24 & 0xf0)) & 0x0fffffff;
+	}
+	for (ElfW(Word) i = bucket[hash % e->old_hash[0]]; i; i = next[i])
+		if (is(e, i, name))
+			return &e->symbols[i];
+	return NULL;
 }
 
 /** The default version of the function @p name as @p e exports it, or NULL. */
 static const ElfW(Sym) *find(const struct exports *e, const char *name, uint32_t hash)
 {
+	if (!e->hash)
+		return find_by_old_hash(e, name);
 	/* Four numbers, a Bloom filter of words as wide as addresses, the first symbol of each bucket, and, from the first
 	 * symbol on that is in the table, a hash each, whose last bit ends a bucket. */
 	const uint32_t buckets = e->hash[0], first = e->hash[1], words = e->hash[2], shift = e->hash[3];
@@ -121,10 +153,8 @@ static const ElfW(Sym) *find(const struct exports *e, const char *name, uint32_t
 	if (i < first)
 		return NULL;
 	do {
-		const ElfW(Sym) *symbol = &e->symbols[i];
-		if ((chain[i - first] ^ hash) >> 1 == 0 && symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
-		    !(e->versions && (e->versions[i] & VERSION_HIDDEN)) && strcmp(e->strings + symbol->st_name, name) == 0)
-			return symbol;
+		if ((chain[i - first] ^ hash) >> 1 == 0 && is(e, i, name))
+			return &e->symbols[i];
 	} while (!(chain[i++ - first] & 1));
 	return NULL;
 }
@@ -139,6 +169,20 @@ static bool holds(const struct dl_phdr_info *library, const void *address)
 	return false;
 }
 
+/** dlsym(), or NULL: it is in a library of its own before glibc 2.34, which a program need not have (optional.h). */
+static __typeof__(&dlsym) find_elsewhere(void)
+{
+	__typeof__(&dlsym) volatile found = dlsym;
+	return found;
+}
+
+/** Something is not as expected. @return whether that ends the walk */
+static bool leave_to_dlsym(struct walk *w)
+{
+	w->strange = find_elsewhere() != NULL;
+	return w->strange;
+}
+
 /** One library (dl_iterate_phdr(3)); they come in the order they are searched in. */
 static int look_through(struct dl_phdr_info *library, size_t size, void *context)
 {
@@ -149,17 +193,16 @@ static int look_through(struct dl_phdr_info *library, size_t size, void *context
 		w->behind_us = holds(library, &libc);
 		return 0;
 	}
-	if (!read_exports(library, &e)) {
-		w->strange = true;
-		return 1;
-	}
+	if (!read_exports(library, &e))
+		return leave_to_dlsym(w);
 	for (size_t i = w->first; i < w->end; i++) {
 		const ElfW(Sym) *symbol = *pointer_of(i) ? NULL : find(&e, names + w->names_at[i], w->hashes[i]);
 		if (!symbol)
 			continue;
 		if (ELF32_ST_TYPE(symbol->st_info) != STT_FUNC) {
-			w->strange = true;
-			return 1;
+			if (leave_to_dlsym(w))
+				return 1;
+			continue;
 		}
 		*pointer_of(i) = (void *)(e.base + symbol->st_value);
 	}
@@ -170,11 +213,9 @@ static void look_up(struct walk *w, size_t first, size_t end)
 {
 	begin(w, first, end);
 	dl_iterate_phdr(look_through, w);
-	/* dlsym() is in a library of its own before glibc 2.34, which a program need not have (optional.h). */
-	void *(*volatile find_elsewhere)(void *, const char *) = dlsym;
-	for (size_t i = first; find_elsewhere && w->strange && i < end; i++)
+	for (size_t i = first; w->strange && i < end; i++)
 		if (!*pointer_of(i))
-			*pointer_of(i) = find_elsewhere(RTLD_NEXT, names + w->names_at[i]);
+			*pointer_of(i) = find_elsewhere()(RTLD_NEXT, names + w->names_at[i]);
 }
 
 void bind_libc(void)
