@@ -106,11 +106,15 @@ static void start_modules(void)
 	                         .rules = settings.rules.count, .memories = memory_chunks(), .active = &active};
 }
 
-/** A libc that lacks what we need: nothing is limited, and one line says so. */
+/** A libc that lacks what we need: nothing is limited, and one line says so, unless that takes what is missing (log.c). */
 static void give_up(const char *missing)
 {
 	char buffer[SETTINGS_COMPLAINT_SIZE];
 	struct text line;
+	if (!(libc.write && libc.syscall && libc.poll && libc.sigprocmask && libc.pthread_setcancelstate && libc.sigemptyset &&
+	      libc.sigaddset && libc.sigismember && libc.sigpending && libc.sigtimedwait))
+		return;
+	log_start();
 	text_start(&line, buffer, sizeof buffer);
 	text_add_format(&line, "this libc has no %s(): nothing is limited", missing);
 	report_complaint(buffer);
@@ -119,20 +123,20 @@ static void give_up(const char *missing)
 static void begin(void)
 {
 	/* The environment of a program that runs with more rights than its caller is not to be trusted. */
-	if (libc.getauxval(AT_SECURE) || !settings_given(environ))
+	if (!libc.getauxval || libc.getauxval(AT_SECURE) || !settings_given(environ))
 		return;
 	const char *missing = bind_libc_rest();
-	if (missing && !(libc.write && libc.syscall && libc.poll && libc.sigprocmask && libc.pthread_setcancelstate))
+	if (missing) {
+		give_up(missing);
 		return;
+	}
 	const int cancelled = signals_hold_cancellation();
 	log_start();
 	settings_read(&settings, environ, complain, NULL);
 	line_start();
-	if (missing)
-		give_up(missing);
-	else if (settings.verbose)
+	if (settings.verbose)
 		report_active();
-	if (settings_limit(&settings) && !missing) {
+	if (settings_limit(&settings)) {
 		start_modules();
 		active = true;
 		sends_limited = settings.limits.send_ms || settings.limits.send_total_ms || settings.rules.count;
