@@ -27,9 +27,10 @@ static int64_t read_ns(void)
 		libc.syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	else
 		libc.clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec > INT32_MAX * INT64_C(2) || now.tv_sec < -INT32_MAX)
-		now.tv_sec = INT32_MAX;
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
+	int64_t seconds = now.tv_sec;
+	if (seconds > INT32_MAX * INT64_C(2) || seconds < -INT32_MAX)
+		seconds = INT32_MAX;
+	return seconds * NS_PER_S + now.tv_nsec;
 }
 
 int64_t clock_now_ns(void)

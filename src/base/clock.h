@@ -15,6 +15,12 @@
 /** Later than any deadline: wait for ever. */
 #define NEVER_NS INT64_MAX
 
+/** Whether so many seconds can be told in nanoseconds. (time_t may have 32 bits: all of them can.) */
+static inline bool seconds_are_few(int64_t seconds)
+{
+	return seconds < INT64_MAX / NS_PER_S;
+}
+
 /** CLOCK_MONOTONIC in nanoseconds, never negative. One that begins elsewhere (libfaketime makes it the time of day) counts
  * from some day ago, and one that is set back goes on from where it was. Async-signal-safe; a vDSO call, not a system call, where the kernel has one. */
 int64_t clock_now_ns(void);

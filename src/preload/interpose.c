@@ -501,9 +501,11 @@ static COLD int poll_watched(struct pollfd *fds, nfds_t count, int timeout_ms)
 	return poll_limited(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
 }
 
-/* glibc declares that poll() only writes to its array. */
+/* glibc declares that poll() only writes to its array. (clang knows no such warning.) */
 #pragma GCC diagnostic push
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 
 /** One descriptor, on the stack, for reading alone: by far the most that are waited for. */
 EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
@@ -559,7 +561,7 @@ EXPORT int select(int count, fd_set *reads, fd_set *writes, fd_set *excepts, str
 		limit = (struct timespec){.tv_sec = timeout->tv_sec + timeout->tv_usec / 1000000,
 		                          .tv_nsec = timeout->tv_usec % 1000000 * 1000};
 	const int ready = select_limited(count, reads, writes, excepts, timeout ? &limit : NULL, NULL);
-	if (timeout && limit.tv_sec < INT64_MAX / NS_PER_S) {
+	if (timeout && seconds_are_few(limit.tv_sec)) {
 		/* Linux leaves what is left of the time there (select(2)). */
 		int64_t left_us = limit.tv_sec * INT64_C(1000000) + (limit.tv_nsec - (clock_now_ns() - begun_ns)) / 1000;
 		if (left_us < 0)
@@ -606,7 +608,7 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int most, const st
 {
 	real();
 	if (!active || (timeout && (!wait_can_read(timeout, sizeof *timeout) || timeout->tv_sec < 0 ||
-	                            timeout->tv_sec >= INT64_MAX / NS_PER_S || timeout->tv_nsec < 0 ||
+	                            !seconds_are_few(timeout->tv_sec) || timeout->tv_nsec < 0 ||
 	                            timeout->tv_nsec >= NS_PER_S)) ||
 	    epoll_is_plain(is_long_wait(timeout)))
 		return libc.epoll_pwait2(epfd, events, most, timeout, mask);
