@@ -501,14 +501,11 @@ static COLD int poll_watched(struct pollfd *fds, nfds_t count, int timeout_ms)
 	return poll_limited(fds, count, timeout_ms < 0 ? NULL : &timeout, NULL);
 }
 
-/* glibc declares that poll() only writes to its array. (clang knows no such warning.) */
-#pragma GCC diagnostic push
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
+/* Under another name in C, because glibc declares that poll() only writes to its array. */
+EXPORT int poll_array(struct pollfd *fds, nfds_t count, int timeout_ms) __asm__("poll");
 
 /** One descriptor, on the stack, for reading alone: by far the most that are waited for. */
-EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+int poll_array(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
 	if (likely(count == 1) && likely(wait_is_on_stack(fds)) &&
 	    likely(!(fds->events & (POLLOUT | POLLWRNORM | POLLWRBAND))) && likely(!wait_matters(is_long(timeout_ms))))
@@ -516,11 +513,9 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 	return poll_watched(fds, count, timeout_ms);
 }
 
-#pragma GCC diagnostic pop
-
 EXPORT int __poll_chk(struct pollfd *fds, nfds_t count, int timeout_ms, size_t size)
 {
-	return size / sizeof *fds < count ? real()->__poll_chk(fds, count, timeout_ms, size) : poll(fds, count, timeout_ms);
+	return size / sizeof *fds < count ? real()->__poll_chk(fds, count, timeout_ms, size) : poll_array(fds, count, timeout_ms);
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
