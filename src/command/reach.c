@@ -206,7 +206,7 @@ static char *locate(struct walk *walk)
 	if (walk->search && name && *name && !strchr(name, '/')) {
 		path = search_path(walk, name);
 	} else if (name && *name) {
-		path = path_to(walk, NULL, 0, name);
+		path = path_to(walk, "", 0, name);
 		/* The loader only reads what it runs. */
 		if (path && (walk->by_loader ? access(path, R_OK) != 0 : !can_execute(path)))
 			path = NULL;
@@ -411,7 +411,7 @@ static bool follow_loader(struct walk *walk)
 static bool judge_dynamic(struct walk *walk, const struct elf *elf)
 {
 	char interpreter[MOST_SHOWN + sizeof "..."];
-	const char *path = path_to(walk, NULL, 0, elf->interpreter);
+	const char *path = path_to(walk, "", 0, elf->interpreter);
 
 	if (!path)
 		return conclude_no_memory(walk);
@@ -617,7 +617,7 @@ static bool follow_env(struct walk *walk, const char *path, int fd, const struct
 	/* Even one that is not reached hands LD_PRELOAD on, unless its loader has removed it. */
 	if (!walk->by_loader && gains_privileges(walk, fd, file))
 		return false;
-	if (env.folder && !(walk->folder = path_to(walk, NULL, 0, env.folder)))
+	if (env.folder && !(walk->folder = path_to(walk, "", 0, env.folder)))
 		return conclude_no_memory(walk);
 	walk->argv = arguments;
 	walk->search = true;
