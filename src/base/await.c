@@ -25,9 +25,36 @@ static int await_by_select(struct pollfd *room, const struct timespec *timeout, 
 	return ready;
 }
 
+/** How deep such a library may go. */
+#define NESTED_MOST 65536
+
+/** Where the thread's stack was when it asked; 0: it does not. What siglongjmp() leaves behind is found out by the next one. */
+static __thread uintptr_t asked_from;
+
+void await_begin(void)
+{
+	const char here = 0;
+	asked_from = (uintptr_t)&here;
+}
+
+void await_end(void)
+{
+	asked_from = 0;
+}
+
+bool await_is_nested(void)
+{
+	const char here = 0;
+	const bool nested = asked_from && asked_from - (uintptr_t)&here < NESTED_MOST;
+	asked_from = 0;
+	return nested;
+}
+
 int await_one(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask)
 {
+	await_begin();
 	const int ready = libc.ppoll(room, 1, timeout, mask);
+	await_end();
 	if (ready >= 0 || errno != EINVAL || room->fd < 0 || room->fd > SELECT_MOST)
 		return ready;
 	return await_by_select(room, timeout, mask);

@@ -6,6 +6,7 @@
 #define SNDTIMEO_AWAIT_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <signal.h>
 #include <time.h>
 
@@ -13,5 +14,12 @@
  * (RLIMIT_NOFILE 0, as vsftpd and OpenSSH set it for children that talk to the network) is refused even one by poll(2);
  * there it is asked in another way, which says POLLOUT of what is broken as well. Async-signal-safe; ppoll or pselect6. */
 int await_one(struct pollfd *room, const struct timespec *timeout, const sigset_t *mask);
+
+/* A library behind us may make one wait of another, as ppoll() of poll(), which is ours again. Whoever asks the kernel says so
+ * before and after, and a wait that comes in between, from deeper on the stack, is the real function's. Per thread; touches
+ * thread-local storage. */
+void await_begin(void);
+void await_end(void);
+bool await_is_nested(void);
 
 #endif

@@ -26,7 +26,7 @@ void signals_block_one(int signal, sigset_t *before)
 	sigset_t one;
 	libc.sigemptyset(&one);
 	libc.sigaddset(&one, signal);
-	libc.pthread_sigmask(SIG_BLOCK, &one, before);
+	libc.sigprocmask(SIG_BLOCK, &one, before);
 }
 
 void signals_restore_keeping(const sigset_t *before)

@@ -4,11 +4,12 @@
  */
 #include <errno.h>
 
+#include "base/await.h"
 #include "base/signals.h"
 #include "calls/wait.h"
 #include "connection/nudge.h"
 
-static int ask(int epfd, struct epoll_event *events, int most, int64_t ns, bool precise, const sigset_t *mask)
+static int ask_kernel(int epfd, struct epoll_event *events, int most, int64_t ns, bool precise, const sigset_t *mask)
 {
 	const struct timespec timeout = clock_timespec(ns);
 	if (precise)
@@ -17,6 +18,14 @@ static int ask(int epfd, struct epoll_event *events, int most, int64_t ns, bool 
 		return libc.epoll_pwait(epfd, events, most, -1, mask);
 	const int64_t ms = ns <= 0 ? 0 : (ns - 1) / NS_PER_MS + 1;
 	return libc.epoll_pwait(epfd, events, most, ms > INT32_MAX ? INT32_MAX : (int)ms, mask);
+}
+
+static int ask(int epfd, struct epoll_event *events, int most, int64_t ns, bool precise, const sigset_t *mask)
+{
+	await_begin();
+	const int ready = ask_kernel(epfd, events, most, ns, precise, mask);
+	await_end();
+	return ready;
 }
 
 /** It would block: wait in slices, with signals blocked but for the wait itself. */

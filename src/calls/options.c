@@ -22,7 +22,8 @@
 /** A new file is at @p fd, with these flags. What a vfork child learns is not to take a flag off its parent's number. */
 static void made(int fd, unsigned flags)
 {
-	if ((descriptor_word(fd) & DESCRIPTOR_FLAGS) && process_numbers_differ())
+	const bool loses = (descriptor_word(fd) & ~flags) & (DESCRIPTOR_COVERED | DESCRIPTOR_OURS);
+	if (loses && process_numbers_differ())
 		descriptor_set(fd, flags);
 	else
 		descriptor_made(fd, flags);
@@ -321,7 +322,7 @@ void duplicate_noticed(int from, int to)
 
 void closing(int fd)
 {
-	if (!active || !descriptor_has(fd, DESCRIPTOR_HELD) || process_is_vforked())
+	if (!active || !descriptor_has(fd, DESCRIPTOR_HELD) || !(duplicate_of(fd) || watch_any()) || process_is_vforked())
 		return;
 	memory_epoll_closed(fd);
 	duplicate_orphans(fd);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 
+#include "base/await.h"
 #include "calls/sliced.h"
 #include "calls/wait.h"
 #include "limits/configured.h"
@@ -48,7 +49,9 @@ int poll_limited(struct pollfd *fds, nfds_t count, const struct timespec *timeou
 		/* Whether the array can be read, and how many entries there may be, is the kernel's to say. */
 		const struct timespec now = {0};
 		const int before = errno;
+		await_begin();
 		w.ready = libc.ppoll(fds, count, &now, mask);
+		await_end();
 		w.asked_before = true;
 		if (w.ready < 0)
 			return w.ready;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  * @brief Everything that sends from memory: tried without waiting, and carried through if that was not all.
+ *
+ * Longer than 400 lines, because each form of the one call is tried, held and finished by the same few functions.
  */
 #include "calls/send.h"
 

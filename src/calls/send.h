@@ -19,8 +19,8 @@ struct outgoing {
 	enum {
 		WITH_WRITE, WITH_SEND, WITH_SENDTO, WITH_WRITEV, WITH_SENDMSG, WITH_SENDFILE, WITH_SENDFILE64, WITH_SPLICE
 	} how;
-	int fd;
 	int flags;                    /**< of send(2) or splice(2) */
+	int fd;
 	uint32_t word;                /**< descriptor_word(fd) before the first try */
 	int before;                   /**< errno, before it */
 	size_t length;                /**< bytes asked for; of parts and messages they are counted after the kernel read them */

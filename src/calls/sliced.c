@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/await.h"
 #include "base/clock.h"
 #include "base/signals.h"
 #include "calls/wait.h"
@@ -37,8 +38,7 @@ static bool bit(const unsigned long *set, int fd)
 	return set[fd / WORD_BITS] >> fd % WORD_BITS & 1;
 }
 
-/** Ask the kernel, for @p ns at most (NEVER_NS: for ever). */
-static int ask(struct wait *w, int64_t ns, const sigset_t *mask)
+static int ask_kernel(struct wait *w, int64_t ns, const sigset_t *mask)
 {
 	const struct timespec left = clock_timespec(ns), *timeout = ns == NEVER_NS ? NULL : &left;
 	if (w->fds)
@@ -48,6 +48,15 @@ static int ask(struct wait *w, int64_t ns, const sigset_t *mask)
 			memcpy(w->sets[i], w->asked + (size_t)i * w->words, w->words * sizeof(long));
 	w->asked_before = true;
 	return libc.pselect(w->bits, w->sets[READS], w->sets[WRITES], w->sets[EXCEPTS], timeout, mask);
+}
+
+/** Ask the kernel, for @p ns at most (NEVER_NS: for ever). */
+static int ask(struct wait *w, int64_t ns, const sigset_t *mask)
+{
+	await_begin();
+	const int ready = ask_kernel(w, ns, mask);
+	await_end();
+	return ready;
 }
 
 /** The next descriptor of ours that is waited for until it can be written to: -1 at the end. Begin with @p *position = 0. */

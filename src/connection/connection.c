@@ -97,8 +97,6 @@ void connection_open_blindly(struct connection *c, int fd, uint32_t word)
 {
 	begin(c, fd, word, 0);
 	c->duplicate = duplicate_take(fd);
-	if (c->duplicate)
-		atomic_store(&c->duplicate->cookie, socket_cookie(duplicate_at(c->duplicate)));
 	c->from_start = c->duplicate != NULL;
 	c->limits = &settings.limits;
 }

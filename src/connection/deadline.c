@@ -94,6 +94,11 @@ void deadline_goes_on(const struct deadline *d, struct connection *c)
 				memory_copy(c->fd, fd);
 }
 
+static bool is_shared(const struct connection *c)
+{
+	return (c->word & DESCRIPTOR_SHARED) || memory_has(c->memory, MEMORY_SHARED);
+}
+
 void deadline_tell(const struct deadline *d, int64_t waited_ns, enum reason reason)
 {
 	const struct timeout timeout = {
@@ -118,7 +123,8 @@ struct deadline deadline_of(const struct connection *c)
 		.begun_ns = atomic_load(&c->memory->since_ns), .own_ms = atomic_load(&c->memory->user_timeout_ms),
 		.kernel_knows = true,
 	};
-	d.ours = d.shared = c->limits->connect_ms != 0;
+	d.ours = c->limits->connect_ms != 0;
+	d.shared = is_shared(c);
 	return d;
 }
 
@@ -128,7 +134,7 @@ static void through(struct connection *c)
 	const int64_t took_ns = clock_now_ns() - atomic_load(&c->memory->since_ns);
 	struct deadline d = {
 		.limits = c->limits, .own_ms = atomic_load(&c->memory->user_timeout_ms), .kernel_knows = true,
-		.ours = c->limits->connect_ms != 0, .shared = true,
+		.ours = c->limits->connect_ms != 0, .shared = is_shared(c),
 	};
 	if (summary_on || settings.dry_run) {
 		d.to = socket_peer(connection_at(c));

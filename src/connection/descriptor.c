@@ -5,7 +5,8 @@
 #include "connection/descriptor.h"
 
 _Atomic uint32_t descriptor_words[DESCRIPTORS];
-unsigned descriptor_bound, descriptor_known, descriptor_tried = ~0u;
+unsigned descriptor_bound, descriptor_tried = ~0u;
+unsigned char descriptor_known;
 atomic_bool descriptor_any;
 
 /** Above the highest number that was ever marked. */

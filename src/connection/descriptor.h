@@ -30,15 +30,17 @@ enum descriptor_flag {
 	DESCRIPTOR_UNIX = 4,          /**< ... a unix stream socket, which a rule may name */
 	DESCRIPTOR_FASTOPEN = 8,      /**< TCP_FASTOPEN_CONNECT was set: the first send connects */
 	DESCRIPTOR_NOTICED = 16,      /**< something is remembered of it (memory.h) that a send or a receive has to know first */
-	DESCRIPTOR_NONBLOCKING = 32,  /**< O_NONBLOCK was set, as far as seen */
-	DESCRIPTOR_HELD = 64,         /**< its closing is to be seen: some thread holds a duplicate of it (duplicate.h), or it is an
+	DESCRIPTOR_HELD = 32,         /**< its closing is to be seen: some thread holds a duplicate of it (duplicate.h), or it is an
 	                               epoll descriptor that tells of room */
-	DESCRIPTOR_OURS = 128,        /**< this number is such a duplicate */
+	DESCRIPTOR_OURS = 64,         /**< this number is such a duplicate */
 };
-#define DESCRIPTOR_FLAGS 255u
+#define DESCRIPTOR_FLAGS 127u
+/* What is no reason to be other than plain. */
 /** We know what it is, or was: a socket that came to be behind our back (torsocks in front of us gets its own libc) is looked
- * at once, by the first call that only sockets are made for. No reason to be other than plain. */
-#define DESCRIPTOR_SEEN 256u
+ * at once, by the first call that only sockets are made for. In one byte with the flags. */
+#define DESCRIPTOR_SEEN 128u
+/** O_NONBLOCK was set, as far as seen. */
+#define DESCRIPTOR_NONBLOCKING 256u
 /** It was duplicated: another number may be the same socket. */
 #define DESCRIPTOR_SHARED 512u
 /** Added when it is closed, or about to be: 10 bits. */
@@ -56,7 +58,7 @@ extern _Atomic uint32_t descriptor_words[DESCRIPTORS] __attribute__((visibility(
 /** How many of them may be read without further ado: 0 before the library has started. */
 extern unsigned descriptor_bound __attribute__((visibility("hidden")));
 /** DESCRIPTOR_SEEN if limits are set, else 0. */
-extern unsigned descriptor_known __attribute__((visibility("hidden")));
+extern unsigned char descriptor_known __attribute__((visibility("hidden")));
 /** What a word has, of DESCRIPTOR_COVERED and of all that is to be looked at first, if a send may be tried at once: the former,
  * or nothing that can be if no send is limited. */
 extern unsigned descriptor_tried __attribute__((visibility("hidden")));
@@ -74,8 +76,7 @@ static inline bool descriptor_plain(int fd)
 static inline bool descriptor_plain_socket(int fd)
 {
 	return (unsigned)fd < descriptor_bound &&
-	       (atomic_load_explicit(&descriptor_words[fd], memory_order_relaxed) & (DESCRIPTOR_FLAGS | DESCRIPTOR_SEEN)) ==
-	               descriptor_known;
+	       (unsigned char)atomic_load_explicit(&descriptor_words[fd], memory_order_relaxed) == descriptor_known;
 }
 
 static inline bool descriptor_in_table(int fd)

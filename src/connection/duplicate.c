@@ -176,6 +176,15 @@ static bool is_dead(int thread)
 	return libc.syscall(SYS_tgkill, libc.getpid(), thread, 0) < 0 && errno == ESRCH;
 }
 
+bool duplicate_of(int fd)
+{
+	const unsigned end = atomic_load(&table_end);
+	for (unsigned i = 0; i < end; i++)
+		if (atomic_load(&table[i].thread) && atomic_load(&table[i].number) == fd)
+			return true;
+	return false;
+}
+
 void duplicate_orphans(int fd)
 {
 	const int before = errno;

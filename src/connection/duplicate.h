@@ -46,6 +46,9 @@ static inline int duplicate_at(const struct duplicate *d)
 /** Close it. Keeps errno. */
 void duplicate_release(struct duplicate *d);
 
+/** Whether any is held of @p fd, by whomever. No system call. */
+bool duplicate_of(int fd);
+
 /** @p fd, which has DESCRIPTOR_HELD, is about to be closed: close what was left behind by a wait that is over. */
 void duplicate_orphans(int fd);
 

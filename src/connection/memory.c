@@ -167,11 +167,14 @@ void memory_epoll_closed(int epfd)
 			memory_clear(m, MEMORY_AWAITED | MEMORY_ONESHOT);
 }
 
-void memory_forked(void)
+void memory_forked(bool child)
 {
 	unsigned position = 0;
-	for (struct memory *m; (m = memory_next(&position));)
-		memory_clear(m, MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_ONESHOT);
+	for (struct memory *m; atomic_load(&memory_looked_after) && (m = memory_next(&position));) {
+		memory_set(m, MEMORY_SHARED);
+		if (child)
+			memory_clear(m, MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_ONESHOT);
+	}
 }
 
 /** The lowest listed descriptor from @p fd on; DESCRIPTORS: none. */

@@ -35,6 +35,7 @@ enum memory_flag {
 	MEMORY_TOLD = 512,        /**< what would be told of this stall, or of this connect, was told */
 	MEMORY_UNACKED = 1024,    /**< its TCP_USER_TIMEOUT is SNDTIMEO_UNACKED's */
 	MEMORY_HEARD = 2048,      /**< the verdict was told by a send: nobody needs an event any more */
+	MEMORY_SHARED = 8192,     /**< another process or number may have taken its connect deadline off */
 	MEMORY_ONESHOT = 4096,    /**< MEMORY_AWAITED ends with the next event (EPOLLONESHOT) */
 };
 
@@ -73,8 +74,9 @@ struct memory *memory_of(int fd, uint64_t cookie);
 void memory_satisfied(int fd);
 /** The epoll descriptor @p epfd is about to be closed: nobody waits for room through it. */
 void memory_epoll_closed(int epfd);
-/** This process was just forked: what its parent was refused is its parent's to look after. */
-void memory_forked(void);
+/** A process was just forked, and this is it (@p child) or its parent: both have the sockets that connect, and what was refused
+ * is the parent's to look after. */
+void memory_forked(bool child);
 
 /** What is remembered of whatever is or was at @p fd, unverified; NULL: nothing. */
 struct memory *memory_unverified(int fd);

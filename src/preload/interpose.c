@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/await.h"
 #include "base/clock.h"
 #include "base/errno.h"
 #include "calls/connect.h"
@@ -95,7 +96,7 @@ static COLD ssize_t send_covered(int fd, const void *data, size_t length, int fl
 EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
 {
 	const uint32_t word = word_now(fd);
-	if (likely((word & (DESCRIPTOR_FLAGS | DESCRIPTOR_SEEN)) == descriptor_known))
+	if (likely((unsigned char)word == descriptor_known))
 		return libc.send(fd, data, length, flags);
 	return send_covered(fd, data, length, flags, word);
 }
@@ -150,7 +151,7 @@ static COLD ssize_t sendmsg_covered(int fd, const struct msghdr *message, int fl
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	const uint32_t word = word_now(fd);
-	if (likely((word & (DESCRIPTOR_FLAGS | DESCRIPTOR_SEEN)) == descriptor_known))
+	if (likely((unsigned char)word == descriptor_known))
 		return libc.sendmsg(fd, message, flags);
 	return sendmsg_covered(fd, message, flags, word);
 }
@@ -486,10 +487,10 @@ static inline bool is_long_wait(const struct timespec *timeout)
 	return !timeout || timeout->tv_sec >= WATCH_LONG_NS / NS_PER_S;
 }
 
-/** Whether no wait of this process is anything to us. */
+/** Whether no wait of this process is anything to us, or this one comes of our asking. */
 static inline bool no_wait_is_ours(void)
 {
-	return !active || (!atomic_load_explicit(&descriptor_any, memory_order_relaxed) && *process_only_thread);
+	return !active || await_is_nested() || (!atomic_load_explicit(&descriptor_any, memory_order_relaxed) && *process_only_thread);
 }
 
 static COLD int poll_watched(struct pollfd *fds, nfds_t count, int timeout_ms)
@@ -578,7 +579,7 @@ EXPORT int pselect(int count, fd_set *reads, fd_set *writes, fd_set *excepts, co
 static COLD int epoll_watched(int epfd, struct epoll_event *events, int most, int timeout_ms)
 {
 	real();
-	if (!active)
+	if (!active || await_is_nested())
 		return libc.epoll_wait(epfd, events, most, timeout_ms);
 	return epoll_limited(epfd, events, most, ms_to_ns(timeout_ms), false, NULL);
 }
@@ -593,7 +594,7 @@ EXPORT int epoll_wait(int epfd, struct epoll_event *events, int most, int timeou
 EXPORT int epoll_pwait(int epfd, struct epoll_event *events, int most, int timeout_ms, const sigset_t *mask)
 {
 	real();
-	if (!active || epoll_is_plain(is_long(timeout_ms)))
+	if (!active || epoll_is_plain(is_long(timeout_ms)) || await_is_nested())
 		return libc.epoll_pwait(epfd, events, most, timeout_ms, mask);
 	return epoll_limited(epfd, events, most, ms_to_ns(timeout_ms), false, mask);
 }
@@ -605,7 +606,7 @@ EXPORT int epoll_pwait2(int epfd, struct epoll_event *events, int most, const st
 	if (!active || (timeout && (!wait_can_read(timeout, sizeof *timeout) || timeout->tv_sec < 0 ||
 	                            !seconds_are_few(timeout->tv_sec) || timeout->tv_nsec < 0 ||
 	                            timeout->tv_nsec >= NS_PER_S)) ||
-	    epoll_is_plain(is_long_wait(timeout)))
+	    epoll_is_plain(is_long_wait(timeout)) || await_is_nested())
 		return libc.epoll_pwait2(epfd, events, most, timeout, mask);
 	const int64_t timeout_ns = timeout ? timeout->tv_sec * NS_PER_S + timeout->tv_nsec : NEVER_NS;
 	return epoll_limited(epfd, events, most, timeout_ns, true, mask);

@@ -246,20 +246,20 @@ EXPORT int pidfd_getfd(int pidfd, int fd, unsigned flags)
 EXPORT pid_t fork(void)
 {
 	const pid_t child = real()->fork();
-	if (child == 0 && active) {
+	if (child == 0 && active)
 		duplicate_forked();
-		memory_forked();
-	}
+	if (active)
+		memory_forked(child == 0);
 	return child;
 }
 
 EXPORT pid_t _Fork(void)
 {
 	const pid_t child = real()->_Fork();
-	if (child == 0 && active) {
+	if (child == 0 && active)
 		duplicate_forked();
-		memory_forked();
-	}
+	if (active)
+		memory_forked(child == 0);
 	return child;
 }
 

@@ -29,7 +29,7 @@
 #include "tell/summary.h"
 
 /** Inherited descriptors are looked for below this number, and further while there are any: by a poll(2) for so many at once. */
-#define INHERITED_LEAST 1024
+#define INHERITED_LEAST 512
 #define INHERITED_AT_ONCE 256
 
 bool started;

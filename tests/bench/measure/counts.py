@@ -10,7 +10,7 @@ from measure.tools import LIMITS, Preload, environment
 
 FEW, MANY = 1000, 11000
 SYSTEM_FEW, SYSTEM_MANY = 10, 110
-SIZE_MOST = 96 * 1024
+SIZE_MOST = 144 * 1024
 
 # Kind of call, its elements, the most instructions that may be added, and in which programs: with one thread or two, and
 # with nothing set.
@@ -20,10 +20,15 @@ CALLS = (
     *((kind, 1, NOT_COVERED, (ALONE,)) for kind in (
         'write-file', 'write-pipe', 'write-unix', 'write-udp', 'send-unix', 'send-udp',
         'read-file', 'read-pipe', 'read-unix', 'read-udp', 'recv-unix', 'recv-udp')),
-    *((kind, 1, COVERED, (ALONE, THREADS)) for kind in ('send', 'write', 'sendto', 'sendmsg', 'writev')),
-    *((kind, 8, COVERED + 4 * 7, (ALONE,)) for kind in ('sendmsg', 'writev')),
-    *((kind, 1, WAIT, (ALONE, THREADS)) for kind in ('recv', 'read', 'poll')),
-    ('poll', 8, WAIT + 4 * 7, (ALONE,)),
+    *((kind, 1, COVERED, (ALONE,)) for kind in ('send', 'write')),
+    # write() is glibc's send() there, which saves more of its arguments.
+    *((kind, 1, COVERED + 6, (THREADS,)) for kind in ('send', 'write')),
+    # These add up their parts, or are another call to us.
+    *((kind, 1, COVERED + 24, (ALONE, THREADS)) for kind in ('sendto', 'sendmsg', 'writev')),
+    *((kind, 8, COVERED + 24 + 4 * 7, (ALONE,)) for kind in ('sendmsg', 'writev')),
+    *((kind, 1, WAIT, (ALONE, THREADS)) for kind in ('poll',)),
+    *((kind, 1, 24, (ALONE, THREADS)) for kind in ('recv', 'read')),
+    ('poll', 8, 96, (ALONE,)),
     # In a program with threads it is bounded, because another thread may be refused a send meanwhile.
     ('epoll_wait', 1, WAIT, (ALONE,)),
     *((kind, 1, INERT, (NOTHING_SET,)) for kind in ('send', 'write', 'recv', 'read')),
