@@ -34,17 +34,21 @@ static __thread uintptr_t asked_from;
 void await_begin(void)
 {
 	const char here = 0;
-	asked_from = (uintptr_t)&here;
+	if (libc_waits_replaced)
+		asked_from = (uintptr_t)&here;
 }
 
 void await_end(void)
 {
-	asked_from = 0;
+	if (libc_waits_replaced)
+		asked_from = 0;
 }
 
 bool await_is_nested(void)
 {
 	const char here = 0;
+	if (!libc_waits_replaced)
+		return false;
 	const bool nested = asked_from && asked_from - (uintptr_t)&here < NESTED_MOST;
 	asked_from = 0;
 	return nested;

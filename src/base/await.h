@@ -17,7 +17,7 @@ int await_one(struct pollfd *room, const struct timespec *timeout, const sigset_
 
 /* A library behind us may make one wait of another, as ppoll() of poll(), which is ours again. Whoever asks the kernel says so
  * before and after, and a wait that comes in between, from deeper on the stack, is the real function's. Per thread; touches
- * thread-local storage. */
+ * thread-local storage only where there is such a library, because a thread made by clone(2) may have none. */
 void await_begin(void);
 void await_end(void);
 bool await_is_nested(void);

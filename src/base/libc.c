@@ -18,6 +18,7 @@
 #include <string.h>
 
 struct libc libc;
+bool libc_waits_replaced;
 #ifdef ERRNO_BY_THREAD_POINTER
 ptrdiff_t errno_distance;
 #endif
@@ -183,6 +184,12 @@ static bool leave_to_dlsym(struct walk *w)
 	return w->strange;
 }
 
+static unsigned waits_found(void)
+{
+	return !!libc.poll + !!libc.ppoll + !!libc.select + !!libc.pselect + !!libc.epoll_wait + !!libc.epoll_pwait +
+	       !!libc.epoll_pwait2;
+}
+
 /** One library (dl_iterate_phdr(3)); they come in the order they are searched in. */
 static int look_through(struct dl_phdr_info *library, size_t size, void *context)
 {
@@ -195,6 +202,8 @@ static int look_through(struct dl_phdr_info *library, size_t size, void *context
 	}
 	if (!read_exports(library, &e))
 		return leave_to_dlsym(w);
+	const unsigned waits = waits_found();
+	const bool past_libc = libc.prctl;
 	for (size_t i = w->first; i < w->end; i++) {
 		const ElfW(Sym) *symbol = *pointer_of(i) ? NULL : find(&e, names + w->names_at[i], w->hashes[i]);
 		if (!symbol)
@@ -206,6 +215,9 @@ static int look_through(struct dl_phdr_info *library, size_t size, void *context
 		}
 		*pointer_of(i) = (void *)(e.base + symbol->st_value);
 	}
+	/* Where prctl() is found with them, that is libc itself. */
+	if (waits_found() != waits && (past_libc || !libc.prctl))
+		libc_waits_replaced = true;
 	return 0;
 }
 
@@ -213,6 +225,8 @@ static void look_up(struct walk *w, size_t first, size_t end)
 {
 	begin(w, first, end);
 	dl_iterate_phdr(look_through, w);
+	if (w->strange)
+		libc_waits_replaced = true;
 	for (size_t i = first; w->strange && i < end; i++)
 		if (!*pointer_of(i))
 			*pointer_of(i) = find_elsewhere()(RTLD_NEXT, names + w->names_at[i]);

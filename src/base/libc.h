@@ -98,6 +98,8 @@ struct libc {
 
 /** What we replace is good once bind_libc() has run (start.h); all of it is where there are settings. */
 extern struct libc libc __attribute__((visibility("hidden")));
+/** Whether poll(2), select(2) or epoll_wait(2) of a library between us and libc is called, as far as can be told. */
+extern bool libc_waits_replaced __attribute__((visibility("hidden")));
 
 /** Look the real functions up. Idempotent and safe to run in several threads at once: all of them find the same. */
 void bind_libc(void);

@@ -101,6 +101,16 @@ static int connect_and_wait(struct connection *c, const struct deadline *d, cons
 	                  own_us ? clock_sum_ns(clock_now_ns(), own_us * 1000) : NEVER_NS);
 }
 
+/** connect(2) to AF_UNSPEC, which the kernel has read and done: whatever was under way is no more. */
+static bool disconnected(struct connection *c, const struct deadline *d, const struct sockaddr *to, int error)
+{
+	if (error || to->sa_family != AF_UNSPEC)
+		return false;
+	deadline_take_off(d, connection_at(c), c->memory, false);
+	memory_clear(c->memory, MEMORY_TOLD);
+	return true;
+}
+
 /** It is over, or goes on without its caller. */
 static void ended(struct connection *c, const struct deadline *d, int error)
 {
@@ -143,8 +153,8 @@ static void plan(struct deadline *d, struct connection *c, const struct sockaddr
 /** Whom a connect was for that ended with @p error; an address that the kernel could not read is not read here. */
 static void name(struct deadline *d, const struct sockaddr *to, socklen_t length, int error)
 {
-	const bool readable = error != EFAULT && length <= sizeof(struct sockaddr_storage) && wait_can_read(to, length);
-	d->to = destination_of(readable ? to : NULL, length);
+	const bool read = error != EFAULT && error != EINVAL && error != EBADF && length <= sizeof(struct sockaddr_storage);
+	d->to = destination_of(read ? to : NULL, length);
 }
 
 /** Whether the kernel keeps this deadline by itself. */
@@ -178,7 +188,7 @@ static int connect_blocking(int fd, uint32_t word, const struct sockaddr *to, so
 	const int error = result < 0 ? errno : 0;
 	name(&d, to, length, error);
 	/* Without a duplicate it may be another file by now. */
-	if (c.duplicate || connection_is_same(&c))
+	if ((c.duplicate || connection_is_same(&c)) && !disconnected(&c, &d, to, error))
 		ended(&c, &d, error);
 	connection_release(&c);
 	errno = error ? error : before;
@@ -238,7 +248,9 @@ static int connect_nonblocking(int fd, uint32_t word, const struct sockaddr *to,
 	int result = libc.connect(at, to, length);
 	int error = result < 0 ? errno : 0;
 	name(&d, to, length, error);
-	if (!d.earlier && under_way(error)) {
+	if (disconnected(&c, &d, to, error))
+		;
+	else if (!d.earlier && under_way(error)) {
 		deadline_goes_on(&d, &c);
 		if (settings.verbose)
 			report_armed(&d.to, SUMMARY_TO, d.limits, limits_rule(at));
@@ -277,23 +289,6 @@ static bool begin_anew(int fd, uint32_t word)
 	return !deadline_gave_up(fd);
 }
 
-/** connect(2) to AF_UNSPEC: whatever was under way is no more. */
-static int disconnect(int fd, uint32_t word, const struct sockaddr *to, socklen_t length)
-{
-	struct connection c;
-	const int result = libc.connect(fd, to, length), before = errno;
-	if (result < 0)
-		return result;
-	connection_open(&c, fd, word, 0);
-	if (memory_has(c.memory, MEMORY_CONNECTING)) {
-		const struct deadline d = deadline_of(&c);
-		deadline_take_off(&d, fd, c.memory, false);
-		memory_clear(c.memory, MEMORY_TOLD);
-	}
-	errno = before;
-	return result;
-}
-
 int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
 {
 	const int before = errno;
@@ -308,8 +303,6 @@ int connect_limited(int fd, const struct sockaddr *to, socklen_t length)
 	if (!begin_anew(fd, word))
 		return fail(ETIMEDOUT);
 	errno = before;
-	if (wait_can_read(to, sizeof to->sa_family) && to->sa_family == AF_UNSPEC)
-		return disconnect(fd, word, to, length);
 	if (word & DESCRIPTOR_UNIX)
 		return connect_unix(fd, word, to, length);
 	return (word & DESCRIPTOR_NONBLOCKING ? connect_nonblocking : connect_blocking)(fd, word, to, length);

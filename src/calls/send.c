@@ -523,6 +523,7 @@ static int sendmmsg_plainly(struct outgoing *o, struct mmsghdr *messages, unsign
 /** The first message connects; the rest follow like any. */
 static int send_first_of(struct outgoing *o, struct mmsghdr *messages, unsigned count)
 {
+	const int flags = o->flags;
 	o->message = &messages->msg_hdr;
 	const ssize_t sent = send_limited(o);
 	if (sent < 0)
@@ -530,7 +531,7 @@ static int send_first_of(struct outgoing *o, struct mmsghdr *messages, unsigned 
 	messages->msg_len = (unsigned)sent;
 	if ((size_t)sent < length_of(o->message->msg_iov, o->message->msg_iovlen) || count == 1)
 		return 1;
-	const int more = sendmmsg_limited(o->fd, messages + 1, count - 1, o->flags & ~MSG_FASTOPEN);
+	const int more = sendmmsg_limited(o->fd, messages + 1, count - 1, flags);
 	return more > 0 ? more + 1 : 1;
 }
 

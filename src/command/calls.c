@@ -8,6 +8,8 @@
 #undef _FORTIFY_SOURCE /* src/base/libc.h names the plain and the checked functions */
 #include "base/libc.h"
 
+bool libc_waits_replaced;
+
 struct libc libc = {
 	.clock_gettime = clock_gettime,
 	.close = close,

@@ -243,6 +243,9 @@ static enum reason reason_of(const struct connection *c, int64_t waited_ns)
 		return REASON_NOT_READ;
 	if (look->partial)
 		return REASON_NO_PROGRESS;
+	/* One may be on its way. */
+	if (closed && look->probes > 1)
+		return reason_of_silence(look, waited_ns);
 	if (closed && (look->in_flight == 0 || look->retransmits == 0))
 		return REASON_WINDOW_CLOSED;
 	/* With something in flight and timeouts running, what was sent within the window was not answered. */

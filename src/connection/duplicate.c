@@ -125,10 +125,10 @@ static bool was_left(const struct duplicate *d, uintptr_t here)
 	return here >= d->frame && (libc.sigaltstack(NULL, &stack) < 0 || !(stack.ss_flags & SS_ONSTACK));
 }
 
-static void drop_left(void)
+/** @p here: where the caller's stack is, to be compared with where duplicate_take()'s was. */
+static void drop_left(uintptr_t here)
 {
-	const char mark = 0;
-	while (current && was_left(current, (uintptr_t)&mark)) {
+	while (current && was_left(current, here)) {
 		struct duplicate *left = current;
 		current = left->outer;
 		drop(left);
@@ -138,7 +138,7 @@ static void drop_left(void)
 struct duplicate *duplicate_take(int fd)
 {
 	const char mark = 0;
-	drop_left();
+	drop_left((uintptr_t)&mark);
 	const int at = libc.fcntl(fd, F_DUPFD_CLOEXEC, LOWEST);
 	if (at < 0)
 		return NULL;
@@ -189,8 +189,9 @@ void duplicate_orphans(int fd)
 {
 	const int before = errno;
 	const unsigned end = atomic_load(&table_end);
+	const char mark = 0;
 	bool held = false;
-	drop_left();
+	drop_left((uintptr_t)&mark);
 	/* What this thread itself holds is of a wait that was left, from deeper on the stack than it is now; or else of one that
 	 * our caller has interrupted, and ends. Its entry goes when the thread is back above it. */
 	for (struct duplicate *mine = current; mine; mine = mine->outer)

@@ -24,6 +24,7 @@ struct look {
 	uint32_t window;        /**< send window, bytes */
 	uint32_t segment;       /**< largest segment, bytes */
 	uint32_t in_flight;     /**< segments sent and not acknowledged */
+	uint32_t probes;        /**< window probes that were not answered */
 	uint32_t retransmits;   /**< timeouts of the segment now being sent again, or of the window probe */
 	int64_t last_sent_ns;   /**< time since data was sent for the first time, not again */
 	int64_t rto_ns;         /**< the retransmission timer (RFC 6298), doubled each time it runs out */

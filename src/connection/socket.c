@@ -247,6 +247,7 @@ bool socket_look(int fd, unsigned flags, struct look *look)
 		.window = info.tcpi_snd_wnd,
 		.segment = info.tcpi_snd_mss,
 		.in_flight = info.tcpi_unacked,
+		.probes = info.tcpi_probes,
 		.undisturbed = info.tcpi_ca_state == TCP_CA_Open && info.tcpi_retransmits == 0,
 		.lost = info.tcpi_retransmits > 0,
 		.last_sent_ns = info.tcpi_last_data_sent * NS_PER_MS,

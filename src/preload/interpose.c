@@ -118,8 +118,7 @@ EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const 
 {
 	if (likely(descriptor_plain_socket(fd)))
 		return libc.sendto(fd, data, length, flags, to, to_length);
-	/* A connected socket does not look at the address. */
-	return to ? sendto_looked_at(fd, data, length, flags, to, to_length) : send(fd, data, length, flags);
+	return sendto_looked_at(fd, data, length, flags, to, to_length);
 }
 
 static COLD ssize_t sendmsg_looked_at(int fd, const struct msghdr *message, int flags)

@@ -28,7 +28,7 @@ CALLS = (
     *((kind, 8, COVERED + 24 + 4 * 7, (ALONE,)) for kind in ('sendmsg', 'writev')),
     *((kind, 1, WAIT, (ALONE, THREADS)) for kind in ('poll',)),
     *((kind, 1, 24, (ALONE, THREADS)) for kind in ('recv', 'read')),
-    ('poll', 8, 96, (ALONE,)),
+    ('poll', 8, 112, (ALONE,)),
     # In a program with threads it is bounded, because another thread may be refused a send meanwhile.
     ('epoll_wait', 1, WAIT, (ALONE,)),
     *((kind, 1, INERT, (NOTHING_SET,)) for kind in ('send', 'write', 'recv', 'read')),
