@@ -77,7 +77,8 @@ Test(stall_clock, a_late_look_is_no_proof)
 /* Who does not wait comes as late as it likes. */
 Test(stall_clock, who_comes_by_is_not_late)
 {
-	left(1, 0, 10 * S, 10 * S, false);
+	for (int64_t at = 0; at < 4; at++)
+		left(1, at * S / 2, 10 * S, 10 * S + at * S / 2, false);
 	cr_expect_leq(left(1, 2 * S, 10 * S, 12 * S, false), 0);
 }
 
