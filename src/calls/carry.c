@@ -195,6 +195,13 @@ static bool wait_for_room(struct carried *k, const sigset_t *mask, ssize_t *resu
 			*result = (ssize_t)k->accepted;
 			return false;
 		}
+		/* A unix socket's own wait finds the error first; a new send would find the end, and raise SIGPIPE. */
+		const int error = ready > 0 && (room.revents & POLLERR) && k->c->look.is_unix
+		                          ? socket_take_error(connection_at(k->c)) : 0;
+		if (error) {
+			*result = counted(k, error);
+			return false;
+		}
 		return true;
 	}
 }

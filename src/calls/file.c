@@ -165,6 +165,8 @@ ssize_t send_file_limited(struct outgoing *o)
 		return fail(EBADF);
 	if (!active || !(o->word & DESCRIPTOR_COVERED) || !o->length)
 		return send_as_made(o);
+	if (o->length > CALL_MOST)
+		o->length = CALL_MOST;
 	ssize_t sent;
 	if ((o->word & DESCRIPTOR_FASTOPEN) && connect_first_begin(&connecting, o->fd, o->word, NULL, 0)) {
 		errno = o->before;

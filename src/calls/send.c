@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "calls/carry.h"
 #include "calls/connect.h"
+#include "calls/wait.h"
 #include "calls/writer.h"
 #include "connection/connection.h"
 #include "connection/deadline.h"
@@ -24,9 +25,6 @@
 /** Parts of a scattered send handed over at once when it is resumed: the program's own list is not ours to change, and
  * a copy has to fit the stack of a signal handler. */
 #define PARTS_AT_ONCE 16
-
-/** The kernel takes no more than this in one call, whatever it is asked (read(2), NOTES). */
-#define CALL_MOST ((size_t)0x7ffff000)
 
 /** A Fast Open send waits for its connection, and is not to wait for room as well: so much fits every buffer. */
 #define FASTOPEN_MOST 1024
@@ -97,7 +95,7 @@ static ssize_t send_some(const struct outgoing *o, int at, size_t skip, size_t m
 /** Send what is left, without waiting. */
 static ssize_t push(const struct outgoing *o, int at, size_t accepted)
 {
-	return send_some(o, at, accepted, CALL_MOST, (o->flags & ~MSG_FASTOPEN) | TRY_FLAGS, NULL);
+	return send_some(o, at, accepted, o->length - accepted, (o->flags & ~MSG_FASTOPEN) | TRY_FLAGS, NULL);
 }
 
 /** The same for a call that only goes as it is. */
@@ -131,6 +129,13 @@ static bool completable(const struct outgoing *o)
 	return !(o->flags & (MSG_OOB | MSG_ZEROCOPY)) && !(o->how == WITH_SENDMSG && o->message->msg_controllen > 0);
 }
 
+/** Whether a message, @p size bytes of it, and its list of parts can be read, where the kernel has not read them first. */
+static bool can_read_message(const struct msghdr *message, size_t size)
+{
+	return wait_can_read(message, size) && message->msg_iovlen <= SEND_PARTS_MOST &&
+	       wait_can_read(message->msg_iov, message->msg_iovlen * sizeof *message->msg_iov);
+}
+
 /** Count what is to be sent, of a call that the kernel has read. */
 static void count_bytes(struct outgoing *o)
 {
@@ -162,7 +167,8 @@ static ssize_t finish_plainly(const struct outgoing *o, int at, size_t accepted)
 		await_one(&room, NULL, NULL);
 		if (room.revents & (POLLERR | POLLHUP))
 			break;
-		const ssize_t sent = send_some(o, at, accepted, CALL_MOST, (o->flags & ~MSG_FASTOPEN) | MSG_NOSIGNAL, &asked);
+		const ssize_t sent = send_some(o, at, accepted, o->length - accepted,
+		                               (o->flags & ~MSG_FASTOPEN) | MSG_NOSIGNAL, &asked);
 		if (sent > 0)
 			accepted += (size_t)sent;
 		if (sent <= 0 || (size_t)sent < asked || accepted >= o->length)
@@ -387,6 +393,8 @@ static ssize_t send_ended(struct outgoing *o, struct memory *m)
 static ssize_t send_first(struct outgoing *o)
 {
 	const bool message = o->how == WITH_SENDMSG;
+	if (message && !can_read_message(o->message, sizeof *o->message))
+		return send_as_made(o);
 	const struct sockaddr *to = o->how == WITH_SENDTO ? o->to : message ? o->message->msg_name : NULL;
 	const socklen_t to_length = o->how == WITH_SENDTO ? o->to_length : message ? o->message->msg_namelen : 0;
 	struct connecting connecting;
@@ -482,8 +490,11 @@ static unsigned send_rest(struct outgoing *o, struct mmsghdr *messages, unsigned
 {
 	struct connection c;
 	unsigned more = 0;
-	const bool nonblocking = (o->flags & MSG_DONTWAIT) || socket_nonblocking(o->fd);
 	o->message = &messages->msg_hdr;
+	/* Why it was not sent at all, nobody has said: perhaps because the kernel could not read it. */
+	if (!sent && !can_read_message(&messages->msg_hdr, sizeof *messages))
+		return 0;
+	const bool nonblocking = (o->flags & MSG_DONTWAIT) || socket_nonblocking(o->fd);
 	count_bytes(o);
 	if (!nonblocking) {
 		if (connection_open_held(&c, o->fd, o->word, clock_now_ns()))

@@ -60,6 +60,9 @@ int sendmmsg_limited(int fd, struct mmsghdr *messages, unsigned count, int flags
 /** As many parts as writev(2) takes (IOV_MAX of the kernel). */
 #define SEND_PARTS_MOST 1024u
 
+/** The kernel takes no more than this in one call, whatever it is asked (read(2), NOTES). */
+#define CALL_MOST ((size_t)0x7ffff000)
+
 /** Bytes in all @p parts. */
 static inline size_t length_of(const struct iovec *parts, size_t count)
 {
