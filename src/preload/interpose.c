@@ -113,12 +113,32 @@ static COLD ssize_t sendto_looked_at(int fd, const void *data, size_t length, in
 	return send_limited(&o);
 }
 
+static COLD ssize_t sendto_covered(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
+                                   socklen_t to_length)
+{
+	const uint32_t word = word_now(fd);
+	if (unlikely(!may_try(word, flags)))
+		return sendto_looked_at(fd, data, length, flags, to, to_length);
+	struct outgoing o;
+	o.before = errno_now();
+	o.how = WITH_SENDTO;
+	o.fd = fd;
+	o.flags = flags;
+	o.word = word;
+	o.data = data;
+	o.length = length;
+	o.to = to;
+	o.to_length = to_length;
+	const ssize_t sent = libc.sendto(fd, data, length, flags | TRY_FLAGS, to, to_length);
+	return likely(sent == (ssize_t)o.length) ? sent : send_incomplete(&o, sent);
+}
+
 EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
                       socklen_t to_length)
 {
 	if (likely(descriptor_plain_socket(fd)))
 		return libc.sendto(fd, data, length, flags, to, to_length);
-	return sendto_looked_at(fd, data, length, flags, to, to_length);
+	return sendto_covered(fd, data, length, flags, to, to_length);
 }
 
 static COLD ssize_t sendmsg_looked_at(int fd, const struct msghdr *message, int flags)

@@ -93,7 +93,7 @@ EXPORT FILE *fdopen(int fd, const char *mode)
 {
 	FILE *file = real()->fdopen(fd, mode);
 	/* "r" alone never writes. */
-	if (file && active && (mode[0] != 'r' || strchr(mode, '+')))
+	if (file && active && (mode[0] != 'r' || memchr(mode, '+', strlen(mode))))
 		stdio_noticed(fd);
 	return file;
 }
