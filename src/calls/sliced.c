@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  * @brief A wait of poll(2) or select(2), in slices.
+ *
+ * Longer than 400 lines, because both are cut by the same loop, and each tells of its results in its own way.
  */
 #include "calls/sliced.h"
 

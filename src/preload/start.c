@@ -111,8 +111,8 @@ static void give_up(const char *missing)
 {
 	char buffer[SETTINGS_COMPLAINT_SIZE];
 	struct text line;
-	if (!(libc.write && libc.syscall && libc.poll && libc.sigprocmask && libc.pthread_setcancelstate && libc.sigemptyset &&
-	      libc.sigaddset && libc.sigismember && libc.sigpending && libc.sigtimedwait))
+	if (!(libc.write && libc.syscall && libc.poll && libc.ppoll && libc.sigprocmask && libc.pthread_setcancelstate &&
+	      libc.sigemptyset && libc.sigaddset && libc.sigismember && libc.sigpending && libc.sigtimedwait))
 		return;
 	log_start();
 	text_start(&line, buffer, sizeof buffer);

@@ -19,7 +19,7 @@ SOURCES = pathlib.Path(os.environ['SNDTIMEO_TEST_SRCDIR'])
 LIBRARY = os.environ['SNDTIMEO_TEST_LIBRARY']
 COMPILER = shlex.split(os.environ.get('CC') or 'cc')
 # Without one of these there is no way to say a word (start.c); or to know whether one may.
-SILENT = {'write', 'syscall', 'poll', 'sigprocmask', 'pthread_setcancelstate', 'sigemptyset', 'sigaddset', 'sigismember',
+SILENT = {'write', 'syscall', 'poll', 'ppoll', 'sigprocmask', 'pthread_setcancelstate', 'sigemptyset', 'sigaddset', 'sigismember',
           'sigpending', 'sigtimedwait', 'getauxval'}
 
 
