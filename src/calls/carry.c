@@ -299,3 +299,9 @@ ssize_t carry(struct carried *k, int64_t refused_ns, int error)
 		return counted(k, EAGAIN);
 	return carry_on(k);
 }
+
+bool carries_for_writer(const struct connection *c)
+{
+	return atomic_load_explicit(&writer_any, memory_order_relaxed) && writer_cookie && writer_cookie == c->cookie &&
+	       !settings.dry_run && c->limits->policy == POLICY_REPLACE && c->limits->send_ms;
+}

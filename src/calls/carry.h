@@ -45,4 +45,8 @@ struct carried {
  */
 ssize_t carry(struct carried *k, int64_t refused_ns, int error);
 
+/** Whether a refused send to @p c, a socket that does not wait, is to be carried through: this thread is its synchronous writer,
+ * and has a limit that stands for the program's own. */
+bool carries_for_writer(const struct connection *c);
+
 #endif

@@ -267,7 +267,7 @@ static int connect_nonblocking(int fd, uint32_t word, const struct sockaddr *to,
 		/* A second call tells of the first, whatever address it has. */
 		deadline_learn(fd);
 	else if (d.earlier && !under_way(error))
-		deadline_failed(fd, error);
+		deadline_over(fd, error);
 	connection_release(&c);
 	errno = error ? error : before;
 	return result;

@@ -13,7 +13,6 @@
 #include "calls/carry.h"
 #include "calls/connect.h"
 #include "calls/send.h"
-#include "calls/writer.h"
 #include "connection/deadline.h"
 #include "connection/place.h"
 #include "connection/socket.h"
@@ -92,8 +91,7 @@ static ssize_t nonblocking(struct outgoing *o)
 	/* It may be the file or the pipe that has no more to give. */
 	if (!c.cookie || !c.limits->send_ms || socket_writable(o->fd))
 		return sent < 0 ? fail(EAGAIN) : sent;
-	if (atomic_load_explicit(&writer_any, memory_order_relaxed) && writer_cookie == c.cookie && !settings.dry_run &&
-	    o->how != WITH_SPLICE && c.limits->policy == POLICY_REPLACE && connection_hold(&c)) {
+	if (o->how != WITH_SPLICE && carries_for_writer(&c) && connection_hold(&c)) {
 		struct carried k = {.o = o, .c = &c, .step = step_as_made, .accepted = moved, .nonblocking = true,
 		                    .whole = true};
 		const ssize_t carried = carry(&k, now_ns, EAGAIN);

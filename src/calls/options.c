@@ -39,7 +39,7 @@ static void see_error(int fd, int *error)
 	else if (*error == 0)
 		deadline_learn(fd);
 	else if (memory_has(memory_unverified(fd), MEMORY_CONNECTING))
-		deadline_failed(fd, *error);
+		deadline_over(fd, *error);
 	else if (*error == ETIMEDOUT)
 		connection_unacked_passed(fd);
 	else if ((*error == ECONNRESET || *error == EPIPE) && socket_ended(fd))

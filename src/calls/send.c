@@ -14,7 +14,6 @@
 #include "calls/carry.h"
 #include "calls/connect.h"
 #include "calls/wait.h"
-#include "calls/writer.h"
 #include "connection/connection.h"
 #include "connection/deadline.h"
 #include "connection/place.h"
@@ -239,9 +238,7 @@ static ssize_t note_refusal(const struct outgoing *o, struct connection *c, size
 /** Whether the socket is one a synchronous writer's send is carried through on. */
 static bool by_synchronous_writer(const struct outgoing *o, const struct connection *c)
 {
-	return atomic_load_explicit(&writer_any, memory_order_relaxed) && writer_cookie && writer_cookie == c->cookie &&
-	       !settings.dry_run && !(o->flags & MSG_DONTWAIT) && completable(o) &&
-	       c->limits->policy == POLICY_REPLACE && c->limits->send_ms;
+	return carries_for_writer(c) && !(o->flags & MSG_DONTWAIT) && completable(o);
 }
 
 /* ---- sockets that wait ------------------------------------------------------------------------------------------------- */

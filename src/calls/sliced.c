@@ -194,7 +194,7 @@ static int writable_at_once(struct wait *w, int fd, int ready, int64_t timeout_n
 {
 	if (memory_has(memory_unverified(fd), MEMORY_CONNECTING) && descriptor_has(fd, DESCRIPTOR_NOTICED)) {
 		if (w->fds && !(w->fds->revents & (POLLERR | POLLHUP)))
-			deadline_through(fd);
+			deadline_over(fd, 0);
 		else
 			deadline_learn(fd);
 		return ready + learned_of(w, fd, ready);

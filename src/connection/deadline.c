@@ -116,26 +116,28 @@ void deadline_tell_dry(const struct deadline *d, int64_t took_ns, int error)
 		                           : error == ETIMEDOUT ? REASON_SYN_UNANSWERED : REASON_FAILED_LATE);
 }
 
+/** What is remembered of it; whom it was for, the kernel has to be asked. */
+static struct deadline remembered(const struct connection *c)
+{
+	return (struct deadline){
+		.limits = c->limits, .begun_ns = atomic_load(&c->memory->since_ns),
+		.own_ms = atomic_load(&c->memory->user_timeout_ms), .kernel_knows = true, .ours = c->limits->connect_ms != 0,
+		.shared = is_shared(c),
+	};
+}
+
 struct deadline deadline_of(const struct connection *c)
 {
-	struct deadline d = {
-		.limits = c->limits, .to = socket_peer(connection_at(c)),
-		.begun_ns = atomic_load(&c->memory->since_ns), .own_ms = atomic_load(&c->memory->user_timeout_ms),
-		.kernel_knows = true,
-	};
-	d.ours = c->limits->connect_ms != 0;
-	d.shared = is_shared(c);
+	struct deadline d = remembered(c);
+	d.to = socket_peer(connection_at(c));
 	return d;
 }
 
 /** The cookie was asked for just now. */
 static void through(struct connection *c)
 {
-	const int64_t took_ns = clock_now_ns() - atomic_load(&c->memory->since_ns);
-	struct deadline d = {
-		.limits = c->limits, .own_ms = atomic_load(&c->memory->user_timeout_ms), .kernel_knows = true,
-		.ours = c->limits->connect_ms != 0, .shared = is_shared(c),
-	};
+	struct deadline d = remembered(c);
+	const int64_t took_ns = clock_now_ns() - d.begun_ns;
 	if (summary_on || settings.dry_run) {
 		d.to = socket_peer(connection_at(c));
 		summary_connected(&d.to, SUMMARY_TO, took_ns);
@@ -260,18 +262,6 @@ void deadline_learn(int fd)
 	errno = before;
 }
 
-void deadline_through(int fd)
-{
-	const int before = errno;
-	struct connection c;
-	if (may_connect(fd) && open_connecting(&c, fd)) {
-		through(&c);
-		unnotice(fd, c.memory);
-		connection_release(&c);
-	}
-	errno = before;
-}
-
 void deadline_passed(int fd)
 {
 	const int before = errno;
@@ -281,12 +271,15 @@ void deadline_passed(int fd)
 	errno = before;
 }
 
-void deadline_failed(int fd, int error)
+void deadline_over(int fd, int error)
 {
 	const int before = errno;
 	struct connection c;
 	if (may_connect(fd) && open_connecting(&c, fd)) {
-		failed(&c, error);
+		if (error)
+			failed(&c, error);
+		else
+			through(&c);
 		unnotice(fd, c.memory);
 		connection_release(&c);
 	}

@@ -57,12 +57,11 @@ int64_t deadline_left_ns(struct connection *c, int64_t now_ns);
 /** The program may have learned that @p fd is connected, or that it failed, or is about to send: take our deadline off if it
  * is through, tell of it if it passed. Cheap where nothing is remembered of @p fd. Keeps errno. */
 void deadline_learn(int fd);
-/** A wait said of @p fd that it can be written to, and nothing else: it is through. Keeps errno. */
-void deadline_through(int fd);
 /** A wait for the connect of @p fd ended at its deadline, before the kernel ends it: tell of it, once. Keeps errno. */
 void deadline_passed(int fd);
-/** The program was told @p error for the connect of @p fd. Keeps errno. */
-void deadline_failed(int fd, int error);
+/** The connect of @p fd is over: the program was told @p error; or 0, a wait said that it can be written to, and nothing else.
+ * Keeps errno. */
+void deadline_over(int fd, int error);
 /** Whether we gave the connect of @p fd up since the program last asked: it is to be told ETIMEDOUT, once. Keeps errno. */
 bool deadline_gave_up(int fd);
 

@@ -42,27 +42,36 @@ static inline uint32_t word_now(int fd)
 	                                               : DESCRIPTOR_OURS;
 }
 
-/** Not tried: all of it. */
-static COLD ssize_t send_looked_at(int fd, const void *data, size_t length, int flags, int how)
+/** Not tried: all of it. @p to: WITH_SENDTO only */
+static COLD ssize_t send_looked_at(int how, int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
+                                   socklen_t to_length)
 {
 	struct outgoing o = {.how = how, .fd = fd, .flags = flags, .data = data, .length = length};
 	real();
-	if (how == WITH_SEND)
+	if (how != WITH_WRITE)
 		meet(fd);
+	o.to = to;
+	o.to_length = to_length;
 	o.word = descriptor_word(fd);
 	return send_limited(&o);
+}
+
+/** Begin one that is tried, field by field: what is not used is not written either. */
+static inline void outgoing_begin(struct outgoing *o, int how, int fd, int flags, uint32_t word)
+{
+	o->before = errno_now();
+	o->how = how;
+	o->fd = fd;
+	o->flags = flags;
+	o->word = word;
 }
 
 static COLD ssize_t write_covered(int fd, const void *data, size_t length, uint32_t word)
 {
 	if (unlikely(!may_try(word, 0)) || unlikely((ssize_t)length < 0))
-		return send_looked_at(fd, data, length, 0, WITH_WRITE);
+		return send_looked_at(WITH_WRITE, fd, data, length, 0, NULL, 0);
 	struct outgoing o;
-	o.before = errno_now();
-	o.how = WITH_WRITE;
-	o.flags = 0;
-	o.fd = fd;
-	o.word = word;
+	outgoing_begin(&o, WITH_WRITE, fd, 0, word);
 	o.data = data;
 	o.length = length;
 	const ssize_t sent = libc.send(fd, data, length, TRY_FLAGS);
@@ -80,13 +89,9 @@ EXPORT ssize_t write(int fd, const void *data, size_t length)
 static COLD ssize_t send_covered(int fd, const void *data, size_t length, int flags, uint32_t word)
 {
 	if (unlikely(!may_try(word, flags)))
-		return send_looked_at(fd, data, length, flags, WITH_SEND);
+		return send_looked_at(WITH_SEND, fd, data, length, flags, NULL, 0);
 	struct outgoing o;
-	o.before = errno_now();
-	o.how = WITH_SEND;
-	o.fd = fd;
-	o.flags = flags;
-	o.word = word;
+	outgoing_begin(&o, WITH_SEND, fd, flags, word);
 	o.data = data;
 	o.length = length;
 	const ssize_t sent = libc.send(fd, data, length, flags | TRY_FLAGS);
@@ -101,30 +106,14 @@ EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
 	return send_covered(fd, data, length, flags, word);
 }
 
-static COLD ssize_t sendto_looked_at(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
-                                     socklen_t to_length)
-{
-	struct outgoing o = {.how = WITH_SENDTO, .fd = fd, .flags = flags, .data = data, .length = length};
-	real();
-	meet(fd);
-	o.to = to;
-	o.to_length = to_length;
-	o.word = descriptor_word(fd);
-	return send_limited(&o);
-}
-
 static COLD ssize_t sendto_covered(int fd, const void *data, size_t length, int flags, const struct sockaddr *to,
                                    socklen_t to_length)
 {
 	const uint32_t word = word_now(fd);
 	if (unlikely(!may_try(word, flags)))
-		return sendto_looked_at(fd, data, length, flags, to, to_length);
+		return send_looked_at(WITH_SENDTO, fd, data, length, flags, to, to_length);
 	struct outgoing o;
-	o.before = errno_now();
-	o.how = WITH_SENDTO;
-	o.fd = fd;
-	o.flags = flags;
-	o.word = word;
+	outgoing_begin(&o, WITH_SENDTO, fd, flags, word);
 	o.data = data;
 	o.length = length;
 	o.to = to;
@@ -155,11 +144,7 @@ static COLD ssize_t sendmsg_covered(int fd, const struct msghdr *message, int fl
 	if (unlikely(!may_try(word, flags)))
 		return sendmsg_looked_at(fd, message, flags);
 	struct outgoing o;
-	o.before = errno_now();
-	o.how = WITH_SENDMSG;
-	o.fd = fd;
-	o.flags = flags;
-	o.word = word;
+	outgoing_begin(&o, WITH_SENDMSG, fd, flags, word);
 	o.message = message;
 	const ssize_t sent = libc.sendmsg(fd, message, flags | TRY_FLAGS);
 	if (likely(sent >= 0) && likely(sent == (ssize_t)length_of(o.message->msg_iov, o.message->msg_iovlen)))
@@ -189,11 +174,7 @@ static COLD ssize_t writev_covered(int fd, const struct iovec *parts, int count,
 	if (unlikely(!may_try(word, 0)) || unlikely((unsigned)count - 1 >= SEND_PARTS_MOST))
 		return writev_looked_at(fd, parts, count);
 	struct outgoing o;
-	o.before = errno_now();
-	o.how = WITH_WRITEV;
-	o.flags = 0;
-	o.fd = fd;
-	o.word = word;
+	outgoing_begin(&o, WITH_WRITEV, fd, 0, word);
 	o.parts = parts;
 	o.count = count;
 	const struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
@@ -420,14 +401,19 @@ EXPORT ssize_t read(int fd, void *data, size_t length)
 	return read_covered(fd, data, length, word);
 }
 
+/** What @p received bytes into @p parts tell, or their lack. */
+static inline ssize_t received_parts(int fd, ssize_t received, const struct iovec *parts, size_t count)
+{
+	if (likely(descriptor_plain(fd)) || !tells(fd, received))
+		return received;
+	return receive_limited(fd, received, received ? 0 : length_of(parts, count));
+}
+
 static COLD ssize_t readv_covered(int fd, const struct iovec *parts, int count)
 {
 	if (is_ours(fd))
 		return -1;
-	const ssize_t received = libc.readv(fd, parts, count);
-	if (!tells(fd, received))
-		return received;
-	return receive_limited(fd, received, received ? 0 : length_of(parts, (size_t)count));
+	return received_parts(fd, libc.readv(fd, parts, count), parts, (size_t)count);
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
@@ -441,18 +427,12 @@ EXPORT ssize_t readv(int fd, const struct iovec *parts, int count)
 
 EXPORT ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t offset, int flags)
 {
-	const ssize_t received = real()->preadv2(fd, parts, count, offset, flags);
-	if (descriptor_plain(fd) || !tells(fd, received))
-		return received;
-	return receive_limited(fd, received, received ? 0 : length_of(parts, (size_t)count));
+	return received_parts(fd, real()->preadv2(fd, parts, count, offset, flags), parts, (size_t)count);
 }
 
 EXPORT ssize_t preadv64v2(int fd, const struct iovec *parts, int count, off64_t offset, int flags)
 {
-	const ssize_t received = real()->preadv64v2(fd, parts, count, offset, flags);
-	if (descriptor_plain(fd) || !tells(fd, received))
-		return received;
-	return receive_limited(fd, received, received ? 0 : length_of(parts, (size_t)count));
+	return received_parts(fd, real()->preadv64v2(fd, parts, count, offset, flags), parts, (size_t)count);
 }
 
 EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t offset, int flags)

@@ -108,11 +108,17 @@ static int number_of(FILE *file)
 	return fd;
 }
 
+/** Another file is going to be at @p fd, or none. */
+static void leaving(int fd)
+{
+	closing(fd);
+	descriptor_leaving(fd);
+}
+
 EXPORT int fclose(FILE *file)
 {
 	const int fd = number_of(file);
-	closing(fd);
-	descriptor_leaving(fd);
+	leaving(fd);
 	const int result = libc.fclose(file);
 	descriptor_leaving(fd);
 	return result;
@@ -121,8 +127,7 @@ EXPORT int fclose(FILE *file)
 EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 {
 	const int fd = number_of(file);
-	closing(fd);
-	descriptor_leaving(fd);
+	leaving(fd);
 	FILE *again = libc.freopen(path, mode, file);
 	descriptor_leaving(fd);
 	return again;
@@ -131,8 +136,7 @@ EXPORT FILE *freopen(const char *path, const char *mode, FILE *file)
 EXPORT FILE *freopen64(const char *path, const char *mode, FILE *file)
 {
 	const int fd = number_of(file);
-	closing(fd);
-	descriptor_leaving(fd);
+	leaving(fd);
 	FILE *again = libc.freopen64(path, mode, file);
 	descriptor_leaving(fd);
 	return again;
@@ -182,8 +186,7 @@ static void replacing(int to)
 		return;
 	if (descriptor_has(to, DESCRIPTOR_OURS) && !process_is_vforked())
 		duplicate_move(to);
-	closing(to);
-	descriptor_leaving(to);
+	leaving(to);
 }
 
 EXPORT int dup2(int from, int to)
@@ -243,9 +246,8 @@ EXPORT int pidfd_getfd(int pidfd, int fd, unsigned flags)
 
 /* ---- the process --------------------------------------------------------------------------------------------------------- */
 
-EXPORT pid_t fork(void)
+static pid_t forked(pid_t child)
 {
-	const pid_t child = real()->fork();
 	if (child == 0 && active)
 		duplicate_forked();
 	if (active)
@@ -253,14 +255,14 @@ EXPORT pid_t fork(void)
 	return child;
 }
 
+EXPORT pid_t fork(void)
+{
+	return forked(real()->fork());
+}
+
 EXPORT pid_t _Fork(void)
 {
-	const pid_t child = real()->_Fork();
-	if (child == 0 && active)
-		duplicate_forked();
-	if (active)
-		memory_forked(child == 0);
-	return child;
+	return forked(real()->_Fork());
 }
 
 /** Whether what goes into a sandbox now is this process, and not a vfork child; asked before, because it may be forbidden
