@@ -63,6 +63,28 @@ ROW_TEST(sends_as_bare, a_unix_socket_rests_and_bursts, ROWS_OF(bursts))
 	cr_expect_str_empty(run->errors);
 }
 
+static const char *const whole_sends[] = { "send", "write", "sendmsg", "writev" };
+
+/* Rules 1 and 12: the peer of a unix socket that closes with bytes unread resets it; that is no broken pipe, whose signal would
+ * end the process. */
+ROW_TEST(sends_as_bare, a_unix_peer_that_closes_unread, ROWS_OF(whole_sends))
+{
+	char *name = text("closes.%d", getpid()), *rule = text("SNDTIMEO_RULES=unix:@%s send=9s", name);
+	const struct setting settings[] = { { .bare = true }, { .environment = { rule } } };
+
+	for (size_t i = 0; i < ROWS_OF(settings); i++) {
+		struct run *run = play(&settings[i],
+				       "sigpipe; unixserve %s closes=300; unix %s; nonblock 1; send write 4000000; "
+				       "nonblock 0; send %s @up 100000; sigpipe count", name, name, whole_sends[*number]);
+
+		expect_clean(run);
+		expect(run, "up.ret", -1);
+		expect(run, "up.errno", ECONNRESET);
+		expect(run, "sigpipe.count", 0);
+		cr_expect_str_empty(run->errors);
+	}
+}
+
 /* ---- writes that nobody sees ------------------------------------------------------------------------------------- */
 
 static const char *const pasts[] = { "past write", "past sendto", "past aio", "past program" };

@@ -26,7 +26,7 @@ static socklen_t named(struct sockaddr_un *address, const char *name)
 
 struct reader {
 	int listener;
-	long start_ms, chunk_bytes, pause_ms;
+	long start_ms, chunk_bytes, pause_ms, closes_ms;
 	const struct step *step;
 };
 
@@ -39,6 +39,11 @@ static void *read_slowly(void *context)
 	long total = 0, count;
 
 	usleep((useconds_t)reader->start_ms * 1000);
+	if (reader->closes_ms) {
+		usleep((useconds_t)reader->closes_ms * 1000);
+		syscall(SYS_close, fd);
+		return NULL;
+	}
 	while ((count = syscall(SYS_read, fd, buffer, reader->chunk_bytes)) > 0) {
 		total += count;
 		usleep((useconds_t)reader->pause_ms * 1000);
@@ -47,8 +52,8 @@ static void *read_slowly(void *context)
 	return NULL;
 }
 
-/* unixserve NAME [start=MS] [chunk=BYTES] [pause=MS] [accepts=0] [backlog=N]: listens, and reads from one connection in
- * a thread; accepts=0: only listens */
+/* unixserve NAME [start=MS] [chunk=BYTES] [pause=MS] [accepts=0] [backlog=N] [closes=MS]: listens, and reads from one
+ * connection in a thread; accepts=0: only listens; closes: it is closed unread after so long */
 void step_unixserve(struct step *step)
 {
 	struct sockaddr_un address;
@@ -61,6 +66,7 @@ void step_unixserve(struct step *step)
 		.start_ms = number_option(step, "start", 0),
 		.chunk_bytes = number_option(step, "chunk", 65536),
 		.pause_ms = number_option(step, "pause", 0),
+		.closes_ms = number_option(step, "closes", 0),
 		.step = step,
 	};
 	if (bind(reader->listener, (struct sockaddr *)&address, size) ||

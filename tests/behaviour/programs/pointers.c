@@ -30,7 +30,7 @@ static volatile int many = 1 << 20, negative = -1;
 static char *edge;
 static struct iovec bad_iov[2], edge_iov[2];
 static struct msghdr bad_message, null_iov_message;
-static struct mmsghdr messages[2];
+static struct mmsghdr messages[2], good_and_bad[2], *at_edge;
 static socklen_t size = 4;
 static struct pollfd fds[1];
 static struct timeval moment = { 0, 1000 };
@@ -78,6 +78,10 @@ static void prepare(const struct words *words)
 	null_iov_message = (struct msghdr){ .msg_iov = nowhere, .msg_iovlen = 1 };
 	messages[0].msg_hdr = (struct msghdr){ .msg_iov = bad_iov, .msg_iovlen = 1 };
 	messages[1].msg_hdr = bad_message;
+	good_and_bad[0] = messages[0];
+	good_and_bad[1].msg_hdr = null_iov_message;
+	at_edge = (struct mmsghdr *)edge - 1;
+	*at_edge = messages[0];
 	/* Something to receive. */
 	(void)!send(peer, "x", 1, MSG_NOSIGNAL);
 }

@@ -46,6 +46,10 @@
 	X(sendmsg_base, sendmsg(fd, &bad_message, MSG_NOSIGNAL))                                                   \
 	X(sendmmsg, sendmmsg(fd, nowhere, 1, MSG_NOSIGNAL))                                                        \
 	X(sendmmsg_base, sendmmsg(fd, messages, 2, MSG_NOSIGNAL))                                                  \
+	X(sendmmsg_later, sendmmsg(fd, good_and_bad, 2, MSG_NOSIGNAL))                                                    \
+	X(sendmmsg_edge, sendmmsg(fd, at_edge, 2, MSG_NOSIGNAL))                                                          \
+	X(sendmsg_first, sendmsg(socket(AF_INET, SOCK_STREAM, 0), nowhere, MSG_NOSIGNAL | MSG_FASTOPEN))                  \
+	X(sendmsg_first_iov, sendmsg(socket(AF_INET, SOCK_STREAM, 0), &null_iov_message, MSG_NOSIGNAL | MSG_FASTOPEN))    \
 	X(sendfile, sendfile(fd, memfd_create("file", 0), nowhere, 10))                                            \
 	X(splice, splice(fd, NULL, fd, nowhere, 10, 0))                                                            \
 	X(recv, recv(fd, nowhere, 10, MSG_DONTWAIT))                                                               \
