@@ -2,14 +2,6 @@
 /* SO_COOKIE tells whether a number is still the socket it was. */
 #include "fact.h"
 
-static uint64_t cookie_of(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t length = sizeof cookie;
-
-	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
-}
-
 int main(void)
 {
 	struct pair pair = connected(0);

@@ -238,14 +238,23 @@ struct pair {
 	int far;  /* the peer */
 };
 
+/** SO_COOKIE; 0: there is none. */
+HELPER uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof cookie;
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
 /** A connection. With a size other than 0, the buffers on the way are as small as that. */
-HELPER struct pair connected(int size)
+HELPER struct pair connected_by(int protocol, int size)
 {
 	struct sockaddr_in address;
 	struct pair pair;
-	int listener = bound_socket(0, &address);
+	int listener = bound_socket(protocol, &address);
 
-	pair.near = new_socket(SOCK_STREAM, 0);
+	pair.near = new_socket(SOCK_STREAM, protocol);
 	if (size) {
 		set(listener, SOL_SOCKET, SO_RCVBUF, size);
 		set(pair.near, SOL_SOCKET, SO_SNDBUF, size);
@@ -255,6 +264,11 @@ HELPER struct pair connected(int size)
 	pair.far = accept(listener, NULL, NULL);
 	close(listener);
 	return pair;
+}
+
+HELPER struct pair connected(int size)
+{
+	return connected_by(0, size);
 }
 
 /** Where nobody answers: once its accept queue is full, a listening socket drops every SYN. Needs no privilege. */

@@ -6,22 +6,6 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-static struct pair connected_by_mptcp(void)
-{
-	struct sockaddr_in address;
-	struct pair pair;
-	int listener = bound_socket(IPPROTO_MPTCP, &address);
-
-	set(listener, SOL_SOCKET, SO_RCVBUF, SMALL);
-	pair.near = new_socket(SOCK_STREAM, IPPROTO_MPTCP);
-	set(pair.near, SOL_SOCKET, SO_SNDBUF, SMALL);
-	if (listen(listener, 1) < 0 || connect_to(pair.near, &address) < 0)
-		die("connect");
-	pair.far = accept(listener, NULL, NULL);
-	close(listener);
-	return pair;
-}
-
 static struct sockaddr_in nobody;
 
 static ssize_t connect_to_nobody(int fd)
@@ -69,8 +53,8 @@ int main(void)
 		return 0;
 	}
 	try_connect(probe);
-	pair = connected_by_mptcp();
-	lingering = connected_by_mptcp();
+	pair = connected_by(IPPROTO_MPTCP, SMALL);
+	lingering = connected_by(IPPROTO_MPTCP, SMALL);
 	fact("MPTCP, MSG_DONTWAIT with some room", "some", "%s",
 	     said(send(pair.near, much(), MUCH, MSG_DONTWAIT), MUCH));
 	fill(pair.near);
