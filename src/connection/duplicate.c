@@ -14,6 +14,8 @@
 
 /** Held at once at most; whoever finds no room goes by number and cookie. */
 #define MOST 4096
+/** What is remembered instead of the cookie of what has none, once its number is being closed. */
+#define NO_COOKIE UINT64_MAX
 /** Not one of the standard descriptors, which programs find free and fill by order. */
 #define LOWEST 3
 
@@ -53,6 +55,12 @@ static void close_at(struct duplicate *d)
 	const int at = duplicate_at(d);
 	const uint64_t was = atomic_load(&d->cookie);
 	if (at >= 0 && (!was || cookie_at(at) == was)) {
+		/* From its close on, and before anybody can be told, the number may be a file of the program's. Only a cookie tells
+		 * them apart; without one it counts as the program's. */
+		if (!was) {
+			const uint64_t cookie = cookie_at(at);
+			atomic_store(&d->cookie, cookie ? cookie : NO_COOKIE);
+		}
 		descriptor_leaving(at);
 		libc.close(at);
 	}
@@ -85,9 +93,10 @@ bool duplicate_is_at(int fd)
 
 static void close_held(struct duplicate *d)
 {
-	const int cancelled = signals_hold_cancellation();
+	const int before = errno, cancelled = signals_hold_cancellation();
 	close_at(d);
 	signals_release_cancellation(cancelled);
+	errno = before;
 }
 
 static void drop(struct duplicate *d)
@@ -165,10 +174,8 @@ struct duplicate *duplicate_take(int fd)
 
 void duplicate_release(struct duplicate *d)
 {
-	const int before = errno;
 	current = d->outer;
 	drop(d);
-	errno = before;
 }
 
 static bool is_dead(int thread)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  * @brief A library (libbehind*.so) that replaces send() and read(), and not sendto(), and counts its calls: preloaded
- * behind ours it is what ours has to call.
+ * behind ours it is what ours has to call. With BEHIND_CLOSE_MS its close() returns so long after the number is free.
  *
  * Built twice, with the hash table that loaders use today and with the one they used before.
  */
 #include <dlfcn.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,4 +32,16 @@ __attribute__((visibility("default"))) ssize_t read(int fd, void *data, size_t l
 	*(void **)&next = dlsym(RTLD_NEXT, "read");
 	behind_results[1].value++;
 	return next(fd, data, length);
+}
+
+__attribute__((visibility("default"))) int close(int fd)
+{
+	int (*next)(int);
+	const char *late_ms = getenv("BEHIND_CLOSE_MS");
+
+	*(void **)&next = dlsym(RTLD_NEXT, "close");
+	const int result = next(fd);
+	if (late_ms)
+		poll(NULL, 0, atoi(late_ms));
+	return result;
 }

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Longer than it takes to fill a socket until it settles. */
 #define SEND_MS 1300
@@ -116,6 +117,24 @@ Test(threads, a_number_taken_over_during_a_send, .timeout = 40)
 		expect_peer_read(peer_finish(healthy, 2000), 2000);
 		peer_finish(stalls, 0);
 	}
+}
+
+/* The number of our duplicate is free before its close has returned: whoever gets it then has a file like any. The duplicate of a
+ * connect that a unix socket refuses is let go without its cookie having been asked for. */
+Test(threads, a_number_taken_over_while_we_close_it, .timeout = 40)
+{
+	char *name = text("late.%d", getpid()), *rule = text("SNDTIMEO_RULES=unix:@%s connect=9s", name);
+	char *library = text("%s-gnu.so", needed("SNDTIMEO_TEST_BEHIND"));
+	struct run *run = play(&(struct setting){ .preload = library, .environment = { rule, "BEHIND_CLOSE_MS=900" } },
+			       "sock #5 file; send @first #5 write 10; &unix #1 %s; sleep 200; sock #2 file; send @a #2 write 10; "
+			       "sock #3 file; send @b #3 write 10; join unix; exit 0",
+			       name);
+
+	expect_clean(run);
+	expect(run, "a.ret", 10);
+	expect(run, "b.ret", 10);
+	expect(run, "unix.ret", -1);
+	expect(run, "unix.errno", ECONNREFUSED);
 }
 
 Test(threads, a_number_taken_over_by_dup2_during_a_send, .timeout = 60)
