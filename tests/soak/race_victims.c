@@ -34,10 +34,12 @@
 /** What a victim's call must have come to before its number may be taken. */
 enum call { IN_A_SEND, IN_A_CONNECT, IN_A_WAIT };
 
+/** A victim's FREE becomes OFFERED, a closer makes that CLAIMED and then TAKEN, and the victim FREE again. */
+enum state { FREE, OFFERED, CLAIMED, TAKEN };
+
 /** A victim's number, for a closer to take. */
 struct offer {
-	/* A victim's FREE becomes OFFERED, a closer makes that CLAIMED and then TAKEN, and the victim FREE again. */
-	_Atomic enum { FREE, OFFERED, CLAIMED, TAKEN } state;
+	_Atomic enum state state;
 	int number;
 	enum call call;
 	atomic_bool quick;       /* a closer reads it before the number is its own */
@@ -51,7 +53,7 @@ static struct offer *offer_number(int number, enum call call, bool quick, int64_
 {
 	for (;;) {
 		for (int i = 0; i < MOST_OFFERS; i++) {
-			int free_state = FREE;
+			enum state free_state = FREE;
 
 			/* CLAIMED, until the rest is there. */
 			if (!atomic_compare_exchange_strong(&offers[i].state, &free_state, CLAIMED))
@@ -309,7 +311,7 @@ static struct offer *claim(bool quick)
 	/* At the end the victims' last numbers have to be taken, too. */
 	for (int tries = 0; tries < 1000; tries++) {
 		struct offer *offer = &offers[atomic_fetch_add(&next, 1) % MOST_OFFERS];
-		int offered = OFFERED;
+		enum state offered = OFFERED;
 
 		if (offer->quick == quick && atomic_load(&offer->due_us) < now_us() + SOON_US &&
 		    atomic_compare_exchange_strong(&offer->state, &offered, CLAIMED))
