@@ -118,7 +118,7 @@ static void recount(unsigned before, unsigned now)
 {
 	count(&memory_looked_after, before & MEMORY_LOOKED_AFTER, now & MEMORY_LOOKED_AFTER);
 	count(&memory_waits_matter, before & MEMORY_LOOKED_AFTER, now & MEMORY_LOOKED_AFTER);
-	count(&memory_nudged, before & MEMORY_NUDGED, now & MEMORY_NUDGED);
+	count(&memory_nudged, before & MEMORY_OPTION_ON, now & MEMORY_OPTION_ON);
 }
 
 void memory_set(struct memory *m, unsigned flags)

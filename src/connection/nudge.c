@@ -18,6 +18,8 @@
 #define NUDGED_SLICE_NS (100 * NS_PER_MS)
 /** Looks that are left for the answer's coming in. */
 #define SLICES_AFTER 4
+/** So often a closed window is probed before a verdict, once nothing has moved for as long. */
+#define PROBES_IN_A_LIMIT 8
 
 /** The TCP_USER_TIMEOUT that a connection has when nobody nudges: the program has none of its own. */
 static int resting_ms(const struct connection *c)
@@ -25,16 +27,44 @@ static int resting_ms(const struct connection *c)
 	return memory_has(c->memory, MEMORY_UNACKED) ? c->limits->unacked_ms : 0;
 }
 
-static void take_off(struct connection *c)
+/** Put back what the program knows, unless it has set its own since. */
+static void take_nudge_off(struct connection *c)
 {
 	int ms;
 	if (!memory_has(c->memory, MEMORY_NUDGED))
 		return;
-	/* Unless the program has set its own since. */
 	if (connection_hold(c) && socket_user_timeout(connection_at(c), &ms) &&
 	    ms == atomic_load(&c->memory->user_timeout_ms))
 		socket_set_user_timeout(connection_at(c), resting_ms(c));
 	memory_clear(c->memory, MEMORY_NUDGED);
+}
+
+/** The longest pause between two probes: the kernel gives up after fifteen, which is not before the limit has passed. */
+static int probe_ms(const struct connection *c)
+{
+	const int part_ms = c->limits->send_ms / PROBES_IN_A_LIMIT;
+	return part_ms > SOCKET_RTO_MAX_LEAST_MS ? part_ms : SOCKET_RTO_MAX_LEAST_MS;
+}
+
+int nudge_rto_max_ms(const struct connection *c, int ms)
+{
+	return memory_has(c->memory, MEMORY_HASTENED) && ms == probe_ms(c) ? atomic_load(&c->memory->rto_max_ms) : ms;
+}
+
+static void take_haste_off(struct connection *c)
+{
+	int ms;
+	if (!memory_has(c->memory, MEMORY_HASTENED))
+		return;
+	if (connection_hold(c) && socket_rto_max(connection_at(c), &ms) && nudge_rto_max_ms(c, ms) != ms)
+		socket_set_rto_max(connection_at(c), nudge_rto_max_ms(c, ms));
+	memory_clear(c->memory, MEMORY_HASTENED);
+}
+
+static void take_off(struct connection *c)
+{
+	take_nudge_off(c);
+	take_haste_off(c);
 }
 
 /** Have the timer run out when @p ns have passed since the first time it did, or will. */
@@ -65,14 +95,23 @@ static bool is_late(const struct look *look, int64_t since_ns, int64_t now_ns)
 	       (look->lost || (look->last_sent_ns > late_ns && now_ns - since_ns > late_ns));
 }
 
-void nudge(struct connection *c, int64_t left_ns)
+/** Nothing is in flight, so it is the timer of window probes that runs. */
+static void hasten(struct connection *c)
+{
+	int ms;
+	if (memory_has(c->memory, MEMORY_HASTENED | MEMORY_CONNECTING) || !socket_retries_suffice() || !connection_hold(c) ||
+	    !socket_rto_max(connection_at(c), &ms) || ms <= probe_ms(c))
+		return;
+	atomic_store(&c->memory->rto_max_ms, ms);
+	memory_set(c->memory, MEMORY_HASTENED);
+	if (!socket_set_rto_max(connection_at(c), probe_ms(c)))
+		memory_clear(c->memory, MEMORY_HASTENED);
+}
+
+static void nudge_retransmission(struct connection *c, int64_t since_ns, int64_t until_ns)
 {
 	struct memory *m = c->memory;
-	if (m == &c->own || !c->look.established || c->look.partial || c->cause != STALL_NO_PROGRESS || left_ns == NEVER_NS ||
-	    settings.dry_run)
-		return;
-	const int64_t now_ns = c->looked_ns, until_ns = now_ns + left_ns;
-	const int64_t since_ns = until_ns - c->limits->send_ms * NS_PER_MS, slice_ns = stall_slice_ns(c->limits);
+	const int64_t now_ns = c->looked_ns, slice_ns = stall_slice_ns(c->limits);
 	/* The answer takes a round trip, and somebody has to look. */
 	const int64_t again_ns = until_ns - SLICES_AFTER * slice_ns - c->look.rtt_ns;
 	if (c->look.undisturbed)
@@ -81,9 +120,25 @@ void nudge(struct connection *c, int64_t left_ns)
 	/* The kernel counts from when the timer ran out first, and ends a connection at once for which that is longer ago
 	 * than we know: hence only if we have seen it calm since the last progress. */
 	if (!is_late(&c->look, since_ns, now_ns) || calm_ns < since_ns || now_ns >= again_ns - SLICES_BEFORE * slice_ns)
-		take_off(c);
+		take_nudge_off(c);
 	else if (c->look.undisturbed || !memory_has(m, MEMORY_NUDGED))
 		put_on(c, again_ns - calm_ns);
+}
+
+void nudge(struct connection *c, int64_t left_ns)
+{
+	if (c->memory == &c->own || settings.dry_run)
+		return;
+	if (!c->look.established || c->look.partial || c->cause != STALL_NO_PROGRESS || left_ns == NEVER_NS) {
+		take_off(c);
+		return;
+	}
+	const int64_t until_ns = c->looked_ns + left_ns, since_ns = until_ns - c->limits->send_ms * NS_PER_MS;
+	nudge_retransmission(c, since_ns, until_ns);
+	if (c->look.in_flight || !c->look.outstanding)
+		take_haste_off(c);
+	else if (c->looked_ns - since_ns >= c->limits->send_ms * NS_PER_MS / PROBES_IN_A_LIMIT)
+		hasten(c);
 }
 
 int64_t nudge_slice_ns(const struct connection *c)
@@ -99,13 +154,13 @@ void nudge_take_all_off(void)
 	unsigned position = 0;
 	while ((m = memory_next(&position))) {
 		struct connection c;
-		if (!memory_has(m, MEMORY_NUDGED))
+		if (!memory_has(m, MEMORY_OPTION_ON))
 			continue;
 		connection_open(&c, m->fd, descriptor_word(m->fd), 0);
 		if (c.memory == m)
 			take_off(&c);
 		else
-			memory_clear(m, MEMORY_NUDGED);
+			memory_clear(m, MEMORY_OPTION_ON);
 		connection_release(&c);
 	}
 	errno = before;

@@ -18,6 +18,7 @@
 #include "calls/writer.h"
 #include "connection/deadline.h"
 #include "connection/duplicate.h"
+#include "connection/nudge.h"
 #include "connection/watch.h"
 #include "limits/configured.h"
 #include "preload/replace.h"
@@ -397,8 +398,12 @@ EXPORT __attribute__((noreturn)) void quick_exit(int status)
 static void becoming(void)
 {
 	finish();
-	if (active && atomic_load_explicit(&memory_looked_after, memory_order_relaxed))
+	if (active && atomic_load_explicit(&memory_looked_after, memory_order_relaxed)) {
 		watch_settle();
+		/* Of other threads' waits, which end here; a vfork child's parent waits on. */
+		if (!process_is_vforked())
+			nudge_no_more();
+	}
 }
 
 EXPORT int execve(const char *path, char *const *arguments, char *const *environment)

@@ -5,6 +5,8 @@
 #include "harness.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -221,6 +224,18 @@ static pid_t start(const struct setting *setting, char *script, const char *cont
 
 	return spawn(command_of(setting, script, control), environment_of(setting->far_peer ? &none : setting),
 		     setting->closed, results, errors);
+}
+
+void need_rto_max(void)
+{
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int ms;
+	socklen_t size = sizeof ms;
+	const bool there = getsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, &size) == 0;
+
+	close(fd);
+	if (!there)
+		cr_skip_test("this kernel has no TCP_RTO_MAX_MS");
 }
 
 void need_link(void)

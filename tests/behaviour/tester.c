@@ -351,6 +351,7 @@ static const struct socket_option {
 	{ "sndbuf", SOL_SOCKET, SO_SNDBUF },
 	{ "zerocopy", SOL_SOCKET, SO_ZEROCOPY },
 	{ "user_timeout", IPPROTO_TCP, TCP_USER_TIMEOUT },
+	{ "rto_max", IPPROTO_TCP, TCP_RTO_MAX_MS },
 	{ "nodelay", IPPROTO_TCP, TCP_NODELAY },
 	{ "keepalive", SOL_SOCKET, SO_KEEPALIVE },
 	{ "keepidle", IPPROTO_TCP, TCP_KEEPIDLE },
