@@ -183,9 +183,14 @@ static int connect_blocking(int fd, uint32_t word, const struct sockaddr *to, so
 		connection_identify(&c);
 	plan(&d, &c, to, length);
 	const bool kept = kernel_keeps(&d, &c);
+	/* Who leaves by siglongjmp(), or is cancelled, comes to no end of it. */
+	if (c.duplicate && d.ours)
+		atomic_store(&c.duplicate->user_timeout_ms, d.own_ms);
 	errno = before;
 	const int result = kept ? libc.connect(connection_at(&c), to, length) : connect_and_wait(&c, &d, to, length);
 	const int error = result < 0 ? errno : 0;
+	if (c.duplicate)
+		atomic_store(&c.duplicate->user_timeout_ms, -1);
 	name(&d, to, length, error);
 	/* Without a duplicate it may be another file by now. */
 	if ((c.duplicate || connection_is_same(&c)) && !disconnected(&c, &d, to, error))

@@ -35,11 +35,11 @@ static void made(int fd, unsigned flags)
 /** SO_ERROR was asked for, which tells the program how its connect, or its connection, fared. */
 static void see_error(int fd, int *error)
 {
+	if (*error == 0)
+		deadline_learn(fd);
 	if (deadline_gave_up(fd))
 		*error = ETIMEDOUT;
-	else if (*error == 0)
-		deadline_learn(fd);
-	else if (memory_has(memory_unverified(fd), MEMORY_CONNECTING))
+	else if (*error && memory_has(memory_unverified(fd), MEMORY_CONNECTING))
 		deadline_over(fd, *error);
 	else if (*error == ETIMEDOUT)
 		connection_unacked_passed(fd);

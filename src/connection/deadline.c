@@ -250,7 +250,8 @@ void deadline_learn(int fd)
 	/* A kernel that may not be asked: it is not connected. */
 	if (!socket_look(fd, descriptor_word(fd), &look))
 		look = (struct look){.closed = true};
-	if (!look.connecting && open_connecting(&c, fd)) {
+	/* Nobody but us keeps that of an MPTCP socket. */
+	if ((!look.connecting || (descriptor_word(fd) & DESCRIPTOR_MPTCP)) && open_connecting(&c, fd)) {
 		c.look = look;
 		if (look.established)
 			through(&c);

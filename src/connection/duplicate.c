@@ -5,6 +5,8 @@
 #include "connection/duplicate.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 
 #include "base/libc.h"
@@ -52,9 +54,12 @@ static uint64_t cookie_at(int fd)
  * that no wrapper sees, and get one of them for a file of its own. */
 static void close_at(struct duplicate *d)
 {
-	const int at = duplicate_at(d);
+	const int at = duplicate_at(d), own_ms = atomic_load(&d->user_timeout_ms);
 	const uint64_t was = atomic_load(&d->cookie);
 	if (at >= 0 && (!was || cookie_at(at) == was)) {
+		/* The holder has left its connect(). */
+		if (own_ms >= 0)
+			libc.setsockopt(at, IPPROTO_TCP, TCP_USER_TIMEOUT, &own_ms, sizeof own_ms);
 		/* From its close on, and before anybody can be told, the number may be a file of the program's. Only a cookie tells
 		 * them apart; without one it counts as the program's. */
 		if (!was) {
@@ -162,6 +167,7 @@ struct duplicate *duplicate_take(int fd)
 	d->frame = (uintptr_t)&mark;
 	d->outer = current;
 	atomic_store(&d->cookie, 0);
+	atomic_store(&d->user_timeout_ms, -1);
 	atomic_store(&d->number, fd);
 	atomic_store(&d->at, at);
 	descriptor_made(at, DESCRIPTOR_OURS);
@@ -248,8 +254,11 @@ void duplicate_forked(void)
 			continue;
 		if (is_own(&table[i]))
 			atomic_store(&table[i].thread, process_thread());
-		else
+		else {
+			/* The parent's connect goes on. */
+			atomic_store(&table[i].user_timeout_ms, -1);
 			drop(&table[i]);
+		}
 	}
 	errno = before;
 }

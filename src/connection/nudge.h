@@ -19,6 +19,10 @@
 
 #include "connection/connection.h"
 
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44
+#endif
+
 /**
  * The caller waits for room on a connection, has looked and will look again in nudge_slice_ns(): see to it that the
  * kernel tries again in time, if it would not. Whoever calls this calls nudge_no_more() when it stops waiting.

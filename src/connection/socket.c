@@ -5,7 +5,6 @@
 #include "connection/socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -47,8 +46,6 @@ enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOS
 /** TCP_NOTSENT_LOWAT for stdio: room is made when half of this was sent, which a peer that takes 4 KB/s does in half
  * a second. What is in flight does not count, so a fast link stays full. Not a round number, because it is the mark, too. */
 #define STDIO_NOTSENT_LOWAT 4093
-/** net.ipv4.tcp_retries2. */
-#define DEFAULT_RETRIES 15
 
 static bool option(int fd, int level, int name, void *value, socklen_t size)
 {
@@ -334,36 +331,6 @@ bool socket_user_timeout(int fd, int *ms)
 bool socket_set_user_timeout(int fd, int ms)
 {
 	return !settings.dry_run && libc.setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0;
-}
-
-bool socket_rto_max(int fd, int *ms)
-{
-	return option(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, ms, sizeof *ms);
-}
-
-bool socket_set_rto_max(int fd, int ms)
-{
-	return !settings.dry_run && libc.setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof ms) == 0;
-}
-
-bool socket_retries_suffice(void)
-{
-	static _Atomic int retries;
-	char text[4] = "";
-	if (!retries) {
-		const int cancelled = signals_hold_cancellation();
-		const int fd = libc.open("/proc/sys/net/ipv4/tcp_retries2", O_RDONLY | O_CLOEXEC);
-		if (fd >= 0) {
-			(void)!libc.read(fd, text, sizeof text - 1);
-			libc.close(fd);
-		}
-		signals_release_cancellation(cancelled);
-		int read = 0;
-		for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
-			read = 10 * read + *digit - '0';
-		retries = read ? read : -1;
-	}
-	return retries >= DEFAULT_RETRIES;
 }
 
 bool socket_give_up(int fd)

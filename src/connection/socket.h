@@ -96,20 +96,6 @@ void socket_disarm_stdio(int fd);
 bool socket_user_timeout(int fd, int *ms);
 bool socket_set_user_timeout(int fd, int ms);
 
-/* ---- TCP_RTO_MAX_MS ------------------------------------------------------------------------------------------------------ */
-
-#ifndef TCP_RTO_MAX_MS
-#define TCP_RTO_MAX_MS 44
-#endif
-/** The smallest value the kernel takes (Linux 6.15, net/ipv4/tcp.c). */
-#define SOCKET_RTO_MAX_LEAST_MS 1000
-/** The longest that the kernel waits between two tries, in ms; false where it cannot be asked: before Linux 6.15, MPTCP. */
-bool socket_rto_max(int fd, int *ms);
-bool socket_set_rto_max(int fd, int ms);
-/** Whether the kernel tries as often as it does by default before it gives a connection up (net.ipv4.tcp_retries2), so that
- * it may do so sooner. Asked once; false where /proc is not there. */
-bool socket_retries_suffice(void);
-
 /* ---- its end --------------------------------------------------------------------------------------------------------------- */
 
 /** connect(2) to AF_UNSPEC: the kernel gives up what is under way, resets what is established, and wakes everyone who

@@ -7,7 +7,6 @@
 #include "cases.h"
 #include "rows.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -208,25 +207,16 @@ ROW_TEST(waits_as_bare, stopped_and_continued, ROWS_OF(stopped))
 	expect(run, "up.errno", bare ? value_of(bare, "up.errno") : ERRNO_UNTOUCHED);
 }
 
-static void *open_later(void *hole)
-{
-	usleep(700000);
-	blackhole_open(hole);
-	return NULL;
-}
-
 /* The same for a connect whose peer answers when it is asked again: bare, without a deadline, and with two. */
 ROW_TEST(waits_as_bare, stopped_and_continued_in_a_connect, 4)
 {
 	static const int deadlines[] = { 0, 0, 5000, 30000 };
 	struct blackhole *hole = blackhole_start(AF_INET);
-	pthread_t thread;
 
-	cr_assert(pthread_create(&thread, NULL, open_later, hole) == 0);
+	blackhole_open_after(hole, 700);
 	struct run *run = play(&(struct setting){ .bare = *number == 0, .connect_ms = deadlines[*number], .send_ms = 30000 },
 			       "sock tcp4; " STOPPED "connect @up %u", blackhole_port(hole));
 
-	pthread_join(thread, NULL);
 	expect_clean(run);
 	expect(run, "up.ret", 0);
 	blackhole_finish(hole);

@@ -4,7 +4,6 @@
  */
 #include "harness.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -380,24 +379,16 @@ Test(connects, fastopen_to_a_healthy_peer, .timeout = 20)
 	expect_peer_read(peer_finish(peer, 2000), 2000000);
 }
 
-static void *open_later(void *hole)
-{
-	usleep(400 * 1000);
-	blackhole_open(hole);
-	return NULL;
-}
-
 /* An answer that comes late, but in time, is an answer: to the SYN that is sent again after 1 s. */
 Test(connects, answered_late, .timeout = 30)
 {
 	for (size_t i = 0; i < 2; i++) {
 		struct blackhole *hole = blackhole_start(AF_INET);
-		pthread_t opener;
 		char script[128];
 
 		snprintf(script, sizeof script, i ? "nonblock 1; connect %u; wait poll out 2500; nonblock 0" : "connect %u",
 			 blackhole_port(hole));
-		cr_assert_eq(pthread_create(&opener, NULL, open_later, hole), 0);
+		blackhole_open_after(hole, 400);
 		struct run *run = play(&(struct setting){ .connect_ms = 2600 },
 				       "sock tcp4; %s; getopt error; peername; send send 1000; rawopt user_timeout", script);
 
@@ -407,7 +398,6 @@ Test(connects, answered_late, .timeout = 30)
 		expect(run, "peername.ret", 0);
 		expect(run, "send.ret", 1000);
 		expect(run, "rawopt.value", 0);
-		pthread_join(opener, NULL);
 		blackhole_finish(hole);
 	}
 }
@@ -461,6 +451,12 @@ Test(connects, mptcp, .timeout = 20)
 		   "sock mptcp4; nonblock 1; connect %u; wait epoll_wait out 4000; getopt error", blackhole_port(hole));
 	expect_clean(run);
 	expect_within(run, "wait.ms", earliest_ms(1100), latest_in_epoll_ms(1100));
+	expect(run, "getopt.value", ETIMEDOUT);
+	/* Or whoever asks, if nobody waits. */
+	run = play(&(struct setting){ .connect_ms = 1100 },
+		   "sock mptcp4; nonblock 1; connect %u; sleep 1300; getopt error; connect @again %u",
+		   blackhole_port(hole), blackhole_port(hole));
+	expect_clean(run);
 	expect(run, "getopt.value", ETIMEDOUT);
 	blackhole_finish(hole);
 }

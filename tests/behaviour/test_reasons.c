@@ -144,16 +144,11 @@ ROW_TEST(reasons, of_a_connect_that_is_not_answered, ROWS_OF(connects))
 }
 
 /* The kernel sends the SYN again after 1 and 3 s. */
-static void *open_later(void *hole)
-{
-	usleep(1500000);
-	blackhole_open(hole);
-	return NULL;
-}
+#define ANSWERED_AFTER_MS 1500
 
 static void *refuse_later(void *hole)
 {
-	usleep(1500000);
+	usleep(ANSWERED_AFTER_MS * 1000);
 	blackhole_finish(hole);
 	return NULL;
 }
@@ -167,10 +162,16 @@ static void late(const char *steps, bool refused, const char *reason)
 	const unsigned port = blackhole_port(hole);
 	pthread_t thread;
 
-	cr_assert(pthread_create(&thread, NULL, refused ? refuse_later : open_later, hole) == 0);
+	if (refused)
+		cr_assert(pthread_create(&thread, NULL, refuse_later, hole) == 0);
+	else
+		blackhole_open_after(hole, ANSWERED_AFTER_MS);
 	struct run *run = play(&setting, "sock tcp4; %s", with_port(steps, port));
 
-	pthread_join(thread, NULL);
+	if (refused)
+		pthread_join(thread, NULL);
+	else
+		blackhole_finish(hole);
 	expect_clean(run);
 	expect_reason(run, "connect_timeout", reason);
 	cr_assert(strstr(run->errors, "\"dry_run\":true") && strstr(run->errors, "\"after_ms\":7"), "%s", run->errors);

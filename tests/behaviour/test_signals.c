@@ -235,6 +235,29 @@ Test(signals, a_connect_can_be_jumped_out_of, .timeout = 20)
 	blackhole_finish(hole);
 }
 
+/* The deadline that the first was left with is not the program's own, and goes with the next. A thread that is cancelled takes
+ * it along. */
+Test(signals, what_a_connect_that_was_left_leaves, .timeout = 20)
+{
+	ON_TIME_SIGNALS;
+	not_under("asan", "the address sanitizer does not survive pthread_cancel()");
+	for (int cancelled = 0; cancelled < 2; cancelled++) {
+		struct blackhole *hole = blackhole_start(AF_INET);
+		char *way = cancelled ? text("&connect %u @call; sleep 150; cancel call", blackhole_port(hole))
+				      : text("jump 200 connect %u", blackhole_port(hole));
+
+		blackhole_open_after(hole, 500);
+		struct run *run = play(&(struct setting){ .connect_ms = 5000, .send_ms = SEND_MS },
+				       "sock tcp4; setopt user_timeout 9000; %s; connect @next %u; rawopt user_timeout; close",
+				       way, blackhole_port(hole));
+
+		expect_clean(run);
+		expect(run, "next.ret", 0);
+		expect(run, "rawopt.value", 9000);
+		blackhole_finish(hole);
+	}
+}
+
 Test(signals, a_send_can_be_jumped_out_of, .timeout = 60)
 {
 	ON_TIME_SIGNALS;

@@ -31,6 +31,15 @@ static long end_range(int fd)
 	return call ? call((unsigned)fd, (unsigned)fd, 0) : syscall(SYS_close_range, fd, fd, 0);
 }
 
+#ifdef __SANITIZE_THREAD__
+/* Numbers are ended below while another thread is in a call on them, on purpose. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+	return "race:end_number\n";
+}
+#endif
+
 /* End @p fd in the way of that name; @p other takes its place where the way needs one. */
 static void end_number(int fd, const char *how, int other)
 {

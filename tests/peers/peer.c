@@ -47,6 +47,8 @@ struct blackhole {
 	int fillers[MOST_FILLERS];
 	int n_fillers;
 	unsigned port;
+	int opens_after_ms;   /* 0: nobody opens it */
+	pthread_t opener;
 };
 
 static void die(const char *what)
@@ -386,8 +388,26 @@ void blackhole_open(struct blackhole *hole)
 		close(accept4(hole->listener, NULL, NULL, SOCK_CLOEXEC));
 }
 
+static void *open_later(void *its)
+{
+	struct blackhole *hole = its;
+
+	usleep((useconds_t)hole->opens_after_ms * 1000);
+	blackhole_open(hole);
+	return NULL;
+}
+
+void blackhole_open_after(struct blackhole *hole, int ms)
+{
+	hole->opens_after_ms = ms;
+	if (pthread_create(&hole->opener, NULL, open_later, hole))
+		die("pthread_create");
+}
+
 void blackhole_finish(struct blackhole *hole)
 {
+	if (hole->opens_after_ms)
+		pthread_join(hole->opener, NULL);
 	for (int i = 0; i < hole->n_fillers; i++)
 		close(hole->fillers[i]);
 	close(hole->listener);

@@ -78,6 +78,8 @@ struct blackhole *blackhole_start(int family);
 unsigned blackhole_port(const struct blackhole *hole);
 /** From now on it answers. */
 void blackhole_open(struct blackhole *hole);
+/** The same, @p ms from now. */
+void blackhole_open_after(struct blackhole *hole, int ms);
 void blackhole_finish(struct blackhole *hole);
 
 /** @return a port of loopback's @p family that refuses connections; it stays taken until the process ends. */
