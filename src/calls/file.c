@@ -115,9 +115,20 @@ static ssize_t finish_plainly(const struct outgoing *o, int at)
 	return send_as_made(&same);
 }
 
+/** Whether a blocking socket has room for all of it, and nothing is to be known of it first. */
+static bool takes_all(const struct outgoing *o)
+{
+	return !(o->word & (DESCRIPTOR_NOTICED | DESCRIPTOR_UNIX | DESCRIPTOR_MPTCP)) &&
+	       socket_room(o->fd) >= (int64_t)o->length;
+}
+
 static ssize_t blocking(struct outgoing *o)
 {
 	struct connection c;
+	if (takes_all(o)) {
+		errno = o->before;
+		return send_as_made(o);
+	}
 	const int64_t began_ns = clock_now_ns();
 	connection_open_blindly(&c, o->fd, descriptor_word(o->fd));
 	connection_identify(&c);
@@ -174,12 +185,16 @@ ssize_t send_file_limited(struct outgoing *o)
 	}
 	if (o->word & DESCRIPTOR_NOTICED)
 		deadline_learn(o->fd);
-	if (socket_ended(o->fd))
+	/* A verdict would be noticed, or be another number's. */
+	const bool is_alone = !(o->word & (DESCRIPTOR_NOTICED | DESCRIPTOR_SHARED));
+	const bool waits_not = (is_alone && (o->word & DESCRIPTOR_NONBLOCKING)) ||
+	                       (o->how == WITH_SPLICE && (o->flags & SPLICE_F_NONBLOCK));
+	if (!is_alone && socket_ended(o->fd))
 		return fail(ETIMEDOUT);
 	errno = o->before;
 	/* sendfile(2) is no cancellation point; splice(2) is. */
 	const int cancelled = o->how == WITH_SPLICE ? 0 : signals_hold_cancellation();
-	sent = socket_nonblocking(o->fd) || (o->how == WITH_SPLICE && (o->flags & SPLICE_F_NONBLOCK)) ? nonblocking(o) : blocking(o);
+	sent = waits_not || socket_nonblocking(o->fd) ? nonblocking(o) : blocking(o);
 	if (o->how != WITH_SPLICE)
 		signals_release_cancellation(cancelled);
 	if (sent >= 0)

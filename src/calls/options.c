@@ -293,8 +293,9 @@ void adopt(int fd)
 	/* At once, for whoever still takes it for the file that was there before. */
 	made(fd, DESCRIPTOR_SEEN);
 	const unsigned flags = socket_flags(socket_kind(fd));
-	descriptor_set(fd, flags && socket_nonblocking(fd) ? flags | DESCRIPTOR_NONBLOCKING : flags);
 	if (flags) {
+		/* Whoever it came from may have it, too. */
+		descriptor_set(fd, flags | DESCRIPTOR_SHARED | (socket_nonblocking(fd) ? DESCRIPTOR_NONBLOCKING : 0));
 		const struct destination peer = socket_peer(fd);
 		if (was_accepted(fd, &peer))
 			place_listens(fd);

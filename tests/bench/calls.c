@@ -19,7 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -37,7 +39,7 @@
 /** syscall(2) as libc has it: the peer's half of a connection is nothing that a library is to see. */
 static long (*kernel)(long number, ...);
 
-static int listener, client, server, pipe_ends[2], unix_ends[2], udp_ends[2], null, zero, nowhere = -1, epoll;
+static int listener, client, server, pipe_ends[2], unix_ends[2], udp_ends[2], null, zero, file, nowhere = -1, epoll;
 /** What is called with, and where it leads. */
 static int near, far;
 static struct sockaddr_in address = {.sin_family = AF_INET};
@@ -94,6 +96,13 @@ static void call_writev(void)
 {
 	check(writev(near, parts, elements) == elements, "writev");
 	drain(elements);
+}
+
+static void call_sendfile(void)
+{
+	off_t offset = 0;
+	check(sendfile(near, file, &offset, 1) == 1, "sendfile");
+	drain(1);
 }
 
 static void call_recv(void)
@@ -274,6 +283,8 @@ static const struct kind {
 	{"write-udp", call_write, &udp_ends[0], &udp_ends[1], false},
 	{"sendmsg", call_sendmsg, &client, &server, false},
 	{"writev", call_writev, &client, &server, false},
+	{"sendfile", call_sendfile, &client, &server, true},
+	{"sendfile-blocking", call_sendfile, &client, &server, false},
 	{"recv", call_recv, &client, &server, false},
 	{"recv-unix", call_recv, &unix_ends[0], &unix_ends[1], false},
 	{"recv-udp", call_recv, &udp_ends[0], &udp_ends[1], false},
@@ -328,6 +339,8 @@ static void set_up(bool nonblocking)
 	make_udp();
 	null = open("/dev/null", O_WRONLY);
 	zero = open("/dev/zero", O_RDONLY);
+	file = memfd_create("file", 0);
+	check(write(file, byte, 1) == 1, "memfd_create");
 	epoll = epoll_create1(0);
 	check(null >= 0 && zero >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, client, &event) == 0, "open");
 	for (int i = 0; i < ELEMENTS_MOST; i++) {

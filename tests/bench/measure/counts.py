@@ -38,6 +38,8 @@ CALLS = (
 SYSTEM_CALLS = (
     ('send', 'a complete send', 0, 0), ('write', 'a complete write', 0, 0), ('sendto', 'a complete sendto', 0, 0),
     ('sendmsg', 'a complete sendmsg', 0, 0), ('writev', 'a complete writev', 0, 0),
+    ('sendfile', 'a complete sendfile that would not wait', 0, 0),
+    ('sendfile-blocking', 'a complete sendfile that would', 2, 0),
     ('socket', 'a socket() and its close()', 0, 0),
     ('connect', 'a blocking connect, from socket() to close()', 6, 0),
     ('connect-nonblocking', 'a non-blocking connect, from socket() over the first byte to close()', 6, 0),
