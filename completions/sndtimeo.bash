@@ -4,7 +4,7 @@
 # Print the candidates for the value $2 of the option $1; returns 1 if they are files.
 _sndtimeo_values() {
 	case $1 in
-	-c | --connect | -s | --send | --send-total | --unacked)
+	-c | --connect | -s | --send | --send-total | --unacked | --for)
 		# A number gets its units, and nothing gets some that are common.
 		if [[ $2 =~ ^[0-9]*\.?[0-9]+$ ]]; then
 			compgen -W "$2ms $2s $2m $2h" -- "$2"
@@ -27,7 +27,7 @@ _sndtimeo_values() {
 		;;
 	--rule) ;;
 	--config) return 1 ;;
-	--status)
+	--status | --attach)
 		local process
 		for process in /proc/[0-9]*; do
 			[[ ! -O $process && $EUID != 0 ]] || printf '%s\n' "${process#/proc/}"
@@ -41,7 +41,7 @@ _sndtimeo_values() {
 _sndtimeo_takes_value() {
 	case $1 in
 	-c | -s | --connect | --send | --send-total | --min-rate | --unacked | --policy | --rule | --config | --log | \
-		--log-format | --status) ;;
+		--log-format | --status | --attach | --for) ;;
 	*) return 1 ;;
 	esac
 }
@@ -76,7 +76,7 @@ _sndtimeo_find_command() {
 _sndtimeo() {
 	local word=${COMP_WORDS[COMP_CWORD]} option place before
 	local options='-c --connect -s --send --send-total --min-rate --unacked --policy --rule --config --log --log-format
-		-v --verbose --dry-run --summary --check --force --status -h --help -V --version'
+		-v --verbose --dry-run --summary --inside --outside --check --force --attach --for --status -h --help -V --version'
 	COMPREPLY=()
 	_sndtimeo_find_command
 	if [[ $option ]]; then

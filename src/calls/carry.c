@@ -14,6 +14,7 @@
 #include "base/signals.h"
 #include "calls/writer.h"
 #include "connection/nudge.h"
+#include "connection/room.h"
 #include "connection/place.h"
 #include "connection/socket.h"
 #include "connection/watch.h"
@@ -103,7 +104,7 @@ static bool input_calls(struct carried *k)
 	const int64_t now_ns = clock_now_ns();
 	const int unread = socket_unread(connection_at(k->c)), came = unread - k->unread_before;
 	/* Whatever was there before: with its buffer full the peer can say no more. */
-	if (came >= INPUT_MOST || (unread > 0 && socket_input_full(connection_at(k->c))))
+	if (came >= INPUT_MOST || (unread > 0 && room_input_is_full(connection_at(k->c))))
 		return true;
 	/* Ever less often, for a few bytes that nobody reads may stay for minutes. */
 	if (k->input_step_ns)

@@ -15,6 +15,7 @@
 #include "calls/send.h"
 #include "connection/deadline.h"
 #include "connection/place.h"
+#include "connection/room.h"
 #include "connection/socket.h"
 #include "connection/watch.h"
 #include "limits/configured.h"
@@ -40,7 +41,7 @@ static ssize_t step_piece(struct carried *k)
 {
 	struct outgoing part = *k->o;
 	const int at = connection_at(k->c);
-	const int64_t room = socket_room(at);
+	const int64_t room = room_without_wait(at);
 	part.fd = at;
 	part.length -= k->accepted;
 	/* A reset socket has all the room there is, and a signal for whoever uses it. */
@@ -119,7 +120,7 @@ static ssize_t finish_plainly(const struct outgoing *o, int at)
 static bool takes_all(const struct outgoing *o)
 {
 	return !(o->word & (DESCRIPTOR_NOTICED | DESCRIPTOR_UNIX | DESCRIPTOR_MPTCP)) &&
-	       socket_room(o->fd) >= (int64_t)o->length;
+	       room_without_wait(o->fd) >= (int64_t)o->length;
 }
 
 static ssize_t blocking(struct outgoing *o)

@@ -16,6 +16,7 @@
 #include "connection/connection.h"
 #include "connection/deadline.h"
 #include "connection/nudge.h"
+#include "connection/room.h"
 #include "connection/place.h"
 #include "connection/socket.h"
 #include "limits/configured.h"
@@ -323,7 +324,7 @@ static bool input_calls(const struct prolonged *p, int fd, int64_t now_ns)
 		return false;
 	const int unread = socket_unread(fd), came = unread - p->unread_before;
 	const struct memory *m = memory_unverified(fd);
-	return came >= INPUT_MOST || (unread > 0 && socket_input_full(fd)) ||
+	return came >= INPUT_MOST || (unread > 0 && room_input_is_full(fd)) ||
 	       (came > 0 && m && stall_waited_ns(&m->clock, STALL_NO_PROGRESS, now_ns) >= INPUT_PATIENCE_NS);
 }
 

@@ -2,8 +2,8 @@
 /** @file
  * @brief The C library's functions, under the names by which the library's modules call them.
  *
- * In place of src/base/libc.c, which finds the ones behind us. What would change a socket is left out, because the sockets
- * that the command asks are another process's.
+ * In place of src/base/libc.c, which finds the ones behind us. What changes a socket is here for limits from outside
+ * (src/outside/): the sockets that the command asks are another process's.
  */
 #undef _FORTIFY_SOURCE /* src/base/libc.h names the plain and the checked functions */
 #include "base/libc.h"
@@ -13,8 +13,10 @@ bool libc_waits_replaced;
 struct libc libc = {
 	.clock_gettime = clock_gettime,
 	.close = close,
+	.connect = connect,
 	.fcntl = fcntl,
 	.getpeername = getpeername,
+	.getpid = getpid,
 	.getsockname = getsockname,
 	.getsockopt = getsockopt,
 	.inet_ntop = inet_ntop,
@@ -26,5 +28,21 @@ struct libc libc = {
 	.ppoll = ppoll,
 	.pread = pread,
 	.pselect = pselect,
+	.pthread_setcancelstate = pthread_setcancelstate,
+	.setsockopt = setsockopt,
+	.shutdown = shutdown,
+	.sigaction = sigaction,
+	.sigaddset = sigaddset,
+	.sigemptyset = sigemptyset,
+	.sigfillset = sigfillset,
+	.sigismember = sigismember,
+	.sigpending = sigpending,
+	.sigprocmask = sigprocmask,
+	.sigtimedwait = sigtimedwait,
+	.socket = socket,
 	.syscall = syscall,
+	.write = write,
+	.writev = writev,
+	.sendmsg = sendmsg,
+	.madvise = madvise,
 };

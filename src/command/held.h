@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "process.h"
+#include "outside/process.h"
 #include "connection/memory.h"
 #include "limits/settings.h"
 

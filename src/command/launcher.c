@@ -16,11 +16,14 @@
 
 #include "config.h"
 
+#include "outside.h"
 #include "preload.h"
 #include "reach.h"
-#include "limits/settings.h"
+#include "limits/configured.h"
+#include "limits/quantity.h"
 #include "base/text.h"
 #include "status.h"
+#include "way.h"
 
 /* As env(1) has them. */
 enum {
@@ -55,7 +58,9 @@ static struct setting {
 	{"summary", 265, P "SUMMARY", true, NULL, NULL},
 };
 
-enum { RULE = 260, CONFIG = 261, CHECK = 512, STATUS, FORCE };
+enum { RULE = 260, CONFIG = 261, CHECK = 512, STATUS, FORCE, ATTACH, FOR, OUTSIDE, INSIDE };
+/* Those that are no settings, and the end of the list. */
+enum { N_OTHERS = 10 };
 enum { N_SETTINGS = sizeof settings_of_options / sizeof settings_of_options[0] };
 
 /* What is to be done. */
@@ -63,6 +68,9 @@ struct request {
 	bool check;
 	bool force;
 	const char *status; /* the process to look at */
+	const char *attach; /* the processes to watch, with commas in between */
+	int32_t for_ms;     /* for so long; 0: any time */
+	enum way way;
 };
 
 static const char help[] =
@@ -76,12 +84,13 @@ static const char help[] =
 	"      --policy replace|cap  whether the send timeout may also lengthen a wait\n"
 	"      --rule RULE       limits for a destination: '10.0.0.0/8:443 send=5s'\n"
 	"      --config FILE     a file of such rules\n"
-	"      --log stderr|syslog|/PATH|off, --log-format text|json\n"
-	"  -v, --verbose         tell of the start and of each connection\n"
+	"      --log stderr|syslog|/PATH|off, --log-format text|json, -v, --verbose\n"
 	"      --dry-run         limit nothing, tell what would have timed out\n"
 	"      --summary         tell at the end what was seen\n"
-	"      --check           tell whether COMMAND can be limited, do not run it\n"
+	"      --inside, --outside   by a preloaded library, or by a watcher beside it\n"
+	"      --check           tell whether and how COMMAND can be limited, no more\n"
 	"      --force           run COMMAND even if it cannot be limited\n"
+	"      --attach PID[,PID]... [--for DUR]  limit processes that run\n"
 	"      --status PID      tell what limits a running process has\n"
 	"  -h, --help, -V, --version\n"
 	"DUR is a number with ms, s, m or h (default s); 0 or off: no limit. What no\n"
@@ -132,11 +141,13 @@ static _Noreturn void show_version(void)
 	finish_output(EXIT_SUCCESS);
 }
 
-static void make_options(struct option options[N_SETTINGS + 6])
+static void make_options(struct option options[N_SETTINGS + N_OTHERS])
 {
 	static const struct option others[] = {
 		{"check", no_argument, NULL, CHECK},       {"force", no_argument, NULL, FORCE},
 		{"status", required_argument, NULL, STATUS}, {"help", no_argument, NULL, 'h'},
+		{"attach", required_argument, NULL, ATTACH}, {"for", required_argument, NULL, FOR},
+		{"outside", no_argument, NULL, OUTSIDE},   {"inside", no_argument, NULL, INSIDE},
 		{"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
 	};
 
@@ -177,10 +188,32 @@ static void take_option(int letter, const char *value)
 	}
 }
 
+static const char *with_comma(const char *before, const char *id)
+{
+	char *list;
+
+	if (!before)
+		return id;
+	if (asprintf(&list, "%s,%s", before, id) < 0)
+		fail("out of memory", strerror(ENOMEM));
+	return list;
+}
+
+static _Noreturn void fail_value(const char *option, const char *value, const char *accepted)
+{
+	char shown[64];
+	struct text text;
+
+	text_start(&text, shown, sizeof shown);
+	text_add_foreign(&text, value, 60);
+	fprintf(stderr, "sndtimeo: %s='%s': expected %s\n", option, shown, accepted);
+	exit(EXIT_OWN_FAILURE);
+}
+
 /* Returns the command, with its arguments; empty if none is needed. */
 static char **read_options(int argc, char **argv, struct request *request)
 {
-	struct option options[N_SETTINGS + 6];
+	struct option options[N_SETTINGS + N_OTHERS];
 	int letter;
 
 	make_options(options);
@@ -203,13 +236,28 @@ static char **read_options(int argc, char **argv, struct request *request)
 		case STATUS:
 			request->status = optarg;
 			break;
+		case ATTACH:
+			request->attach = with_comma(request->attach, optarg);
+			break;
+		case FOR:
+			if (!parse_duration(optarg, &request->for_ms))
+				fail_value("--for", optarg, DURATION_ACCEPTED);
+			break;
+		case OUTSIDE:
+		case INSIDE:
+			request->way = letter == OUTSIDE ? WAY_OUTSIDE : WAY_INSIDE;
+			break;
 		default:
 			take_option(letter, optarg);
 		}
 	}
-	if (request->status && optind < argc)
-		fail("--status", "looks at a process that runs, and takes no COMMAND");
-	if (!request->status && optind >= argc) {
+	const char *running = request->status ? "--status" : request->attach ? "--attach" : NULL;
+
+	if (running && optind < argc)
+		fail(running, "looks at a process that runs, and takes no COMMAND");
+	if (request->for_ms && !request->attach)
+		fail("--for", "tells how long to watch, and goes with --attach");
+	if (!running && optind >= argc) {
 		fputs("sndtimeo: no COMMAND to run\n", stderr);
 		fail_usage();
 	}
@@ -273,88 +321,23 @@ static void apply_options(void)
 }
 
 /* Check what the library is going to find. */
-static const struct settings *check_environment(void)
+static void check_environment(void)
 {
-	static struct settings settings;
 	bool bad = false;
 
 	settings_read(&settings, environ, complain, &bad);
 	if (bad)
 		exit(EXIT_OWN_FAILURE);
-	return &settings;
 }
 
 /* ---- the program ---------------------------------------------------------------------------------------------------- */
 
-static void show_settings(const struct settings *settings)
+static void set_preload(const char *library, const struct finding *finding)
 {
-	static const char *const targets[] = {[LOG_TO_STDERR] = "stderr", [LOG_TO_SYSLOG] = "syslog", [LOG_TO_NOTHING] = "off"};
-	char limits[LIMITS_SIZE], log[LOG_PATH_SIZE];
-	struct text text;
-
-	text_start(&text, limits, sizeof limits);
-	text_add_limits(&text, &settings->limits);
-	printf("limits: %s\n", limits);
-	printf("rules: %zu\n", settings->rules.count);
-	text_start(&text, log, sizeof log);
-	text_add_foreign(&text, settings->log == LOG_TO_FILE ? settings->log_path : targets[settings->log], sizeof log);
-	printf("log: %s%s%s%s%s\n", log,
-	       settings->log_format == LOG_AS_JSON ? ", json" : "", settings->verbose ? ", verbose" : "",
-	       settings->dry_run ? ", dry run" : "", settings->summary ? ", summary" : "");
-}
-
-/* What LD_PRELOAD is going to be: the library first, but for AddressSanitizer's runtime, which ends the program if it
- * is not. It is named as the program names it, and so the loader looks where it looks for what the program needs. */
-static char *preload_value(const char *library, const struct finding *finding)
-{
-	char *first = NULL;
-
-	if (finding->runtime && asprintf(&first, "%s:%s", finding->runtime, library) < 0)
-		first = checked(NULL);
-
-	char *value = checked(preload_with(first ? first : library, getenv("LD_PRELOAD")));
-
-	free(first);
-	return value;
-}
-
-static _Noreturn void show_check(const char *command, const char *library, const struct finding *finding,
-                                 const struct settings *settings)
-{
-	static const char *const verdicts[] = {[REACHED] = "can be limited", [NOT_REACHED] = "cannot be limited",
-	                                       [CANNOT_TELL] = "cannot be judged"};
-
-	printf("%s: %s", finding->chain && *finding->chain ? finding->chain : command, verdicts[finding->reach]);
-	if (finding->why)
-		printf(": %s", finding->why);
-	if (finding->advice)
-		printf("; %s", finding->advice);
-	if (finding->reach == REACHED && finding->runtime)
-		printf("; the runtime of its sanitizer comes first: LD_PRELOAD=%s", preload_value(library, finding));
-	putchar('\n');
-	show_settings(settings);
-	finish_output(finding->reach == REACHED ? EXIT_SUCCESS : EXIT_FAILURE);
-}
-
-/* A program that the limits do not reach is not to be run by somebody who believes that they do. */
-static void refuse_unreached(const struct finding *finding, bool force)
-{
-	if (finding->reach != NOT_REACHED)
-		return;
-	if (force) {
-		fprintf(stderr, "sndtimeo: %s: run all the same (--force), without limits\n", finding->why);
-		return;
-	}
-	fprintf(stderr, "sndtimeo: %s; %s, or run it without limits (--force)\n", finding->why, finding->advice);
-	exit(EXIT_OWN_FAILURE);
-}
-
-static void set_preload(const char *library, const struct finding *finding, const struct settings *settings)
-{
-	char *value = preload_value(library, finding);
+	char *value = checked(way_preload(library, finding));
 
 	set_variable("LD_PRELOAD", value);
-	if (finding->runtime && settings->verbose && settings->log == LOG_TO_STDERR)
+	if (finding->runtime && settings.verbose && settings.log == LOG_TO_STDERR)
 		fprintf(stderr, "sndtimeo: the runtime of the program's sanitizer comes first: LD_PRELOAD=%s\n", value);
 	free(value);
 }
@@ -367,21 +350,33 @@ int main(int argc, char **argv)
 	if (request.status)
 		finish_output(status(request.status));
 	apply_options();
+	check_environment();
+	if (request.attach)
+		exit(outside_attach(request.attach, request.for_ms));
 
-	const struct settings *settings = check_environment();
 	char *library = checked(library_path());
 	const char *defect = library_defect(library);
 
 	/* ld.so would only warn, and the program would run without its limits. */
-	if (defect)
+	if (defect && request.way != WAY_OUTSIDE)
 		fail(library, defect);
 
 	const struct finding finding = reach_of(library, command);
+	const struct choice choice = way_choose(request.way, &finding);
 
-	if (request.check)
-		show_check(command[0], library, &finding, settings);
-	refuse_unreached(&finding, request.force);
-	set_preload(library, &finding, settings);
+	if (request.check) {
+		const bool limited = way_show(command[0], library, &finding, &choice);
+
+		finish_output(limited ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
+	if (!choice.why_not || request.force)
+		way_tell(&choice, &finding);
+	else
+		way_refuse(&choice, &finding, request.way);
+	if (choice.way == WAY_OUTSIDE && !choice.why_not)
+		outside_start();
+	else if (choice.way == WAY_INSIDE)
+		set_preload(library, &finding);
 
 	/* No fork: the program keeps our pid, and its parent gets its exit status and may signal it. */
 	execvp(command[0], command);

@@ -4,7 +4,6 @@
  */
 #include "sockets.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -35,37 +34,24 @@ static bool append(struct sockets *sockets, size_t *room, int fd, uint64_t inode
 	return true;
 }
 
-static bool is_socket(int folder, const char *name, int *fd, uint64_t *inode)
-{
-	char target[64];
-	const ssize_t length = readlinkat(folder, name, target, sizeof target - 1);
+struct listing {
+	struct sockets *sockets;
+	size_t room;
+};
 
-	if (length < 0)
-		return false;
-	target[length] = '\0';
-	return sscanf(name, "%d", fd) == 1 && sscanf(target, "socket:[%" SCNu64 "]", inode) == 1;
+static bool append_found(int fd, uint64_t inode, void *context)
+{
+	struct listing *listing = context;
+
+	return append(listing->sockets, &listing->room, fd, inode);
 }
 
 static void list(struct sockets *sockets, const struct process *process)
 {
-	char path[64];
-	size_t room = 0;
-	uint64_t inode;
-	int fd;
+	struct listing listing = {sockets, 0};
+	const int error = process_sockets(process, append_found, &listing);
 
-	snprintf(path, sizeof path, "/proc/%d/fd", (int)process->id);
-	DIR *folder = opendir(path);
-
-	if (!folder) {
-		sockets->list_error = errno;
-		return;
-	}
-	for (struct dirent *entry; (entry = readdir(folder));)
-		if (is_socket(dirfd(folder), entry->d_name, &fd, &inode) && !append(sockets, &room, fd, inode)) {
-			sockets->list_error = ENOMEM;
-			break;
-		}
-	closedir(folder);
+	sockets->list_error = error == ECANCELED ? ENOMEM : error;
 }
 
 /* ---- through a duplicate ----------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "process.h"
+#include "outside/process.h"
 #include "limits/destination.h"
 
 /** As in include/net/tcp_states.h. */

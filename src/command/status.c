@@ -16,7 +16,7 @@
 #include "config.h"
 
 #include "held.h"
-#include "process.h"
+#include "outside/process.h"
 #include "sockets.h"
 #include "base/text.h"
 #include "table.h"

@@ -6,7 +6,7 @@
 #define SNDTIMEO_TABLE_H
 
 #include "held.h"
-#include "process.h"
+#include "outside/process.h"
 #include "sockets.h"
 
 /** What a table needs beside the sockets. */

@@ -13,11 +13,9 @@
 #include "base/signals.h"
 #include "connection/place.h"
 #include "connection/socket.h"
+#include "connection/why.h"
 #include "limits/configured.h"
 #include "tell/report.h"
-
-/** What was heard before the stall began may have been told a little late. */
-#define HEARD_MARGIN_NS (100 * NS_PER_MS)
 
 /* ---- what it is ------------------------------------------------------------------------------------------------------ */
 
@@ -218,40 +216,6 @@ void connection_room(struct connection *c, int64_t now_ns)
 
 /* ---- the verdict ----------------------------------------------------------------------------------------------------- */
 
-/** Nothing of what is in flight was acknowledged. */
-static enum reason reason_of_silence(const struct look *look, int64_t waited_ns)
-{
-	/* The peer's host was heard since. */
-	if (look->last_heard_ns + look->rtt_ns + HEARD_MARGIN_NS < waited_ns)
-		return REASON_PATH_MTU;
-	/* It never took a full-size segment, but smaller ones (the first of all is the SYN, which counts as a byte). */
-	if (look->acked > 1 && look->acked < look->segment)
-		return REASON_PATH_MTU;
-	return REASON_NO_ACKNOWLEDGEMENT;
-}
-
-static enum reason reason_of(const struct connection *c, int64_t waited_ns)
-{
-	const struct look *look = &c->look;
-	/* Below one segment the sender waits for a larger window (RFC 9293, 3.8.6.2.1) rather than fill it. */
-	const bool closed = look->window < look->segment;
-	if (c->cause == STALL_TOO_SLOW)
-		return REASON_TOO_SLOW;
-	if (c->cause == STALL_TOTAL)
-		return REASON_SEND_TOTAL;
-	if (look->is_unix)
-		return REASON_NOT_READ;
-	if (look->partial)
-		return REASON_NO_PROGRESS;
-	/* One may be on its way. */
-	if (closed && look->probes > 1)
-		return reason_of_silence(look, waited_ns);
-	if (closed && (look->in_flight == 0 || look->retransmits == 0))
-		return REASON_WINDOW_CLOSED;
-	/* With something in flight and timeouts running, what was sent within the window was not answered. */
-	return reason_of_silence(look, waited_ns);
-}
-
 static void tell(const struct connection *c, uint64_t accepted, uint64_t asked)
 {
 	const int at = connection_at(c);
@@ -259,7 +223,7 @@ static void tell(const struct connection *c, uint64_t accepted, uint64_t asked)
 	                                                   : stall_waited_ns(&c->memory->clock, c->cause, c->looked_ns);
 	const struct timeout timeout = {
 		.event = REPORT_SEND, .place = place_of(at), .peer = socket_peer(at), .waited_ms = waited_ns / NS_PER_MS,
-		.reason = reason_of(c, waited_ns), .accepted = accepted, .asked = asked,
+		.reason = why_stalled(&c->look, c->cause, waited_ns), .accepted = accepted, .asked = asked,
 		.unacknowledged = socket_unacknowledged(at), .unread = socket_unread(at),
 	};
 	report_timeout(&timeout);

@@ -24,6 +24,7 @@ struct look {
 	uint32_t window;        /**< send window, bytes */
 	uint32_t segment;       /**< largest segment, bytes */
 	uint32_t in_flight;     /**< segments sent and not acknowledged */
+	uint32_t not_sent;      /**< bytes handed over and not sent for the first time */
 	uint32_t probes;        /**< window probes that were not answered */
 	uint32_t retransmits;   /**< timeouts of the segment now being sent again, or of the window probe */
 	int64_t last_sent_ns;   /**< time since data was sent for the first time, not again */
@@ -31,6 +32,7 @@ struct look {
 	int64_t rtt_ns;         /**< round trip, smoothed */
 	uint64_t acked;         /**< bytes the peer ever acknowledged; 0 over a unix socket */
 	int64_t busy_ns;        /**< time that anything was outstanding, all in all; 0 if unknown */
+	int64_t shut_ns;        /**< time that the peer's window held bytes back, all in all; 0 if unknown */
 	int64_t last_heard_ns;  /**< time since data came in; last_ack_ns, if less */
 	uint32_t state;         /**< as in include/net/tcp_states.h */
 };

@@ -167,30 +167,6 @@ static uint32_t least(uint32_t one, uint32_t other)
 	return one < other ? one : other;
 }
 
-/** What a socket's buffers take and hold (linux/sock_diag.h). */
-enum { SK_MEMINFO_RMEM_ALLOC, SK_MEMINFO_RCVBUF, SK_MEMINFO_SNDBUF = 3, SK_MEMINFO_WMEM_QUEUED = 5, SK_MEMINFO_MOST = 9 };
-
-static bool memory_of_buffers(int fd, uint32_t memory[SK_MEMINFO_MOST])
-{
-	memset(memory, 0, SK_MEMINFO_MOST * sizeof *memory);
-	return option(fd, SOL_SOCKET, SO_MEMINFO, memory, SK_MEMINFO_MOST * sizeof *memory);
-}
-
-bool socket_input_full(int fd)
-{
-	uint32_t memory[SK_MEMINFO_MOST];
-	return memory_of_buffers(fd, memory) && memory[SK_MEMINFO_RMEM_ALLOC] >= memory[SK_MEMINFO_RCVBUF] / 2;
-}
-
-int64_t socket_room(int fd)
-{
-	uint32_t memory[SK_MEMINFO_MOST];
-	if (!memory_of_buffers(fd, memory) || !memory[SK_MEMINFO_SNDBUF])
-		return -1;
-	return memory[SK_MEMINFO_WMEM_QUEUED] < memory[SK_MEMINFO_SNDBUF]
-	               ? (memory[SK_MEMINFO_SNDBUF] - memory[SK_MEMINFO_WMEM_QUEUED]) / 2 : 0;
-}
-
 /** Where there is nothing but the bytes that are not acknowledged, or, over a unix socket, not read. */
 static bool look_at_queue(int fd, bool is_unix, struct look *look)
 {
@@ -247,6 +223,7 @@ bool socket_look(int fd, unsigned flags, struct look *look)
 		.window = info.tcpi_snd_wnd,
 		.segment = info.tcpi_snd_mss,
 		.in_flight = info.tcpi_unacked,
+		.not_sent = info.tcpi_notsent_bytes,
 		.probes = info.tcpi_probes,
 		.undisturbed = info.tcpi_ca_state == TCP_CA_Open && info.tcpi_retransmits == 0,
 		.lost = info.tcpi_retransmits > 0,
@@ -256,6 +233,7 @@ bool socket_look(int fd, unsigned flags, struct look *look)
 		.retransmits = info.tcpi_backoff > info.tcpi_retransmits ? info.tcpi_backoff : info.tcpi_retransmits,
 		.acked = info.tcpi_bytes_acked,
 		.busy_ns = (int64_t)info.tcpi_busy_time * NS_PER_US,
+		.shut_ns = (int64_t)info.tcpi_rwnd_limited * NS_PER_US,
 		.last_heard_ns = least(info.tcpi_last_ack_recv, info.tcpi_last_data_recv) * NS_PER_MS,
 		.state = info.tcpi_state,
 	};

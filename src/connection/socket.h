@@ -57,13 +57,6 @@ bool socket_writable(int fd);
 int socket_unread(int fd);
 /** Bytes that are not acknowledged, or that the other end of a unix socket has not read (SIOCOUTQ), 0 if unknown. */
 int socket_unacknowledged(int fd);
-/** Bytes that a blocking sendfile(2) or splice(2) may be given so that it does not wait: half of the free room
- * (SO_MEMINFO), 0 if there is none; -1 if that is not known. */
-int64_t socket_room(int fd);
-
-/** Whether input that nobody reads fills half of the receive buffer, so that the peer may be waiting for us (SO_MEMINFO). */
-bool socket_input_full(int fd);
-
 /** Whether it is a connected TCP socket: all that TCP_INFO is asked for where a whole look is not needed. */
 bool socket_established(int fd);
 

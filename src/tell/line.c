@@ -20,16 +20,30 @@
 
 /** The name at the start: libc points into the arguments, where programs write what they are about. */
 static char program[NAME_MOST + 2];
+/** Whose lines these are; 0: this process' own. */
+static pid_t subject;
 
 void line_start(void)
 {
 	memcpy(program, program_invocation_short_name, strnlen(program_invocation_short_name, sizeof program - 1));
 }
 
+void line_about(const char *name, pid_t pid)
+{
+	memset(program, 0, sizeof program);
+	memcpy(program, name, strnlen(name, sizeof program - 1));
+	subject = pid;
+}
+
+static intmax_t pid_told(void)
+{
+	return subject ? subject : libc.getpid();
+}
+
 void line_begin_text(struct line *line, const char *what)
 {
 	text_start(&line->text, line->buffer, sizeof line->buffer - 1);
-	const intmax_t pid = libc.getpid();
+	const intmax_t pid = pid_told();
 	text_add_format(&line->text, settings.log == LOG_TO_SYSLOG ? "sndtimeo[%jd]: " : "sndtimeo: ", pid);
 	text_add_foreign(&line->text, program, NAME_MOST);
 	text_add_format(&line->text, "[%jd]: %s", pid, what);
@@ -73,7 +87,7 @@ void line_begin_json(struct line *line, const char *event)
 	json_begin(&line->text);
 	json_string(&line->text, "time", time, sizeof time);
 	json_string(&line->text, "program", program, NAME_MOST);
-	json_number(&line->text, "pid", libc.getpid());
+	json_number(&line->text, "pid", pid_told());
 	json_string(&line->text, "event", event, SIZE_MAX);
 }
 

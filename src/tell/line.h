@@ -8,6 +8,7 @@
 #define SNDTIMEO_LINE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "limits/destination.h"
 #include "tell/log.h"
@@ -21,6 +22,9 @@ struct line {
 
 /** Remember the program's name, once, before any line. */
 void line_start(void);
+
+/** Lines from now on are about this other process, for whoever looks at it from outside. One thread. */
+void line_about(const char *name, pid_t pid);
 
 /** Whether lines are JSON (SNDTIMEO_LOG_FORMAT). */
 bool line_as_json(void);

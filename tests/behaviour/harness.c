@@ -86,6 +86,11 @@ char *with_port(const char *from, unsigned port)
 
 /* ---- the environment of a run ---------------------------------------------------------------------------------- */
 
+static bool has_library(const struct setting *setting)
+{
+	return !setting->bare && !setting->outside && !setting->attached;
+}
+
 static char *preload_list(const struct setting *setting)
 {
 	const char *first = getenv("SNDTIMEO_TEST_PRELOAD_FIRST");
@@ -94,7 +99,7 @@ static char *preload_list(const struct setting *setting)
 	/* ld.so only warns of a library it cannot find, and the test would run bare. */
 	cr_assert(access(library, R_OK) == 0, "%s: %s", library, strerror(errno));
 	/* A program built with a sanitizer brings its runtime along, and one that was not needs it for our library alone. */
-	return text("LD_PRELOAD=%s:%s:%s", first && !setting->bare ? first : "", setting->bare ? "" : library,
+	return text("LD_PRELOAD=%s:%s:%s", first && has_library(setting) ? first : "", has_library(setting) ? library : "",
 		    setting->preload ? setting->preload : "");
 }
 
@@ -121,6 +126,9 @@ static char **environment_of(const struct setting *setting)
 		made[n++] = text("SNDTIMEO_SEND=%dms", setting->send_ms);
 	if (setting->connect_ms)
 		made[n++] = text("SNDTIMEO_CONNECT=%dms", setting->connect_ms);
+	/* The command has limits of its own where nobody sets any. */
+	else if (setting->outside || setting->attached)
+		made[n++] = strdup("SNDTIMEO_CONNECT=0");
 	if (setting->policy)
 		made[n++] = text("SNDTIMEO_POLICY=%s", setting->policy);
 	for (const char *const *variable = setting->environment; *variable; variable++)
@@ -152,6 +160,11 @@ static char *near_command(const struct setting *setting, char *script)
 	for (char **variable = environment; *variable; variable++)
 		if (is_ours(*variable))
 			quote(&line, *variable);
+	if (setting->outside) {
+		quote(&line, needed("SNDTIMEO_TEST_LAUNCHER"));
+		quote(&line, "--outside");
+		quote(&line, "--");
+	}
 	quote(&line, needed("SNDTIMEO_TEST_TESTER"));
 	quote(&line, script);
 	return line;
@@ -165,6 +178,11 @@ static char **command_of(const struct setting *setting, char *script, const char
 
 	cr_assert(arguments != NULL);
 	if (!setting->far_peer) {
+		if (setting->outside) {
+			arguments[n++] = strdup(needed("SNDTIMEO_TEST_LAUNCHER"));
+			arguments[n++] = strdup("--outside");
+			arguments[n++] = strdup("--");
+		}
 		arguments[n++] = setting->program ? text("%s/%s", needed("SNDTIMEO_TEST_PROGRAMS"), setting->program)
 						  : strdup(needed("SNDTIMEO_TEST_TESTER"));
 		arguments[n++] = script;
@@ -224,6 +242,13 @@ static pid_t start(const struct setting *setting, char *script, const char *cont
 
 	return spawn(command_of(setting, script, control), environment_of(setting->far_peer ? &none : setting),
 		     setting->closed, results, errors);
+}
+
+static pid_t attach(const struct setting *setting, pid_t to, int results, int errors)
+{
+	char *arguments[] = { strdup(needed("SNDTIMEO_TEST_LAUNCHER")), strdup("--attach"), text("%d", (int)to), NULL };
+
+	return spawn(arguments, environment_of(setting), 0, results, errors);
 }
 
 void need_rto_max(void)
@@ -308,6 +333,7 @@ struct run *play(const struct setting *setting, const char *format, ...)
 	int64_t until_ms = now_ms() + (setting->watchdog_ms ? setting->watchdog_ms : WATCHDOG_MS) +
 			   (sanitized() ? SANITIZED_GRACE_MS : 0);
 	pid_t pid = start(setting, script, control, results[1], errors[1]);
+	const pid_t watcher = setting->attached ? attach(setting, pid, results[1], errors[1]) : -1;
 
 	run->script = script;
 	close(results[1]);
@@ -320,6 +346,8 @@ struct run *play(const struct setting *setting, const char *format, ...)
 		kill(pid, control ? SIGTERM : SIGKILL);
 	}
 	cr_assert(waitpid(pid, &run->status, 0) == pid);
+	if (watcher >= 0)
+		cr_assert(waitpid(watcher, &run->watcher_status, 0) == watcher);
 	if (control)
 		unlink(control);
 	run->transcript = both[0].text;

@@ -11,7 +11,7 @@
  *     expect(run, "send.ret", ...);
  *
  * From the environment: SNDTIMEO_TEST_LIBRARY and SNDTIMEO_TEST_TESTER (absolute paths), and, optional,
- * SNDTIMEO_TEST_PROGRAMS (the folder of those built from programs/), SNDTIMEO_TEST_CLOCK (a library built from clock.c),
+ * SNDTIMEO_TEST_LAUNCHER (the command), SNDTIMEO_TEST_PROGRAMS (the folder of those built from programs/), SNDTIMEO_TEST_CLOCK (a library built from clock.c),
  * SNDTIMEO_TEST_PRELOAD_FIRST (goes in front in LD_PRELOAD: a sanitizer's runtime), SNDTIMEO_TEST_SYMBOLS (a file, one
  * exported symbol a line), SNDTIMEO_TEST_EARLY (a library built from early.c), SNDTIMEO_TEST_BEHIND (what the names of those
  * built from behind.c begin with), SNDTIMEO_TEST_SEED,
@@ -50,6 +50,8 @@ struct setting {
 	const char *program;    /**< of programs/, instead of the tester: it gets the script as its one argument; NULL: the tester */
 	const char *far_peer;   /**< words for serve.c: a peer at FAR_ADDRESS and FAR_PORT, a delayed link away; NULL: none */
 	int delay_ms;           /**< of that link, each way */
+	bool outside;           /**< without the library, under `sndtimeo --outside` */
+	bool attached;          /**< without the library; `sndtimeo --attach` watches it from the beginning */
 };
 
 #define FAR_ADDRESS "10.9.0.2"
@@ -64,7 +66,8 @@ struct run {
 	int status;         /**< as wait(2) has it */
 	char *script;       /**< for the messages: one test may play many */
 	char *transcript;   /**< the key=value lines, in order */
-	char *errors;       /**< what it wrote to its standard error */
+	char *errors;       /**< what it wrote to its standard error, and what who watches it wrote */
+	int watcher_status; /**< of a setting that is attached: as wait(2) has it */
 };
 
 /** Run the tester with the script that @p format makes. Fails the test if it cannot be run at all. */

@@ -203,7 +203,7 @@ Test(options, help_has_them_all)
 {
 	static const char *const names[] = {
 		"-c, --connect ", "-s, --send ", "--send-total ", "--min-rate ", "--unacked ", "--policy replace|cap ",
-		"--rule ", "--config ", "--log stderr|syslog|/PATH|off", "--log-format text|json", "-v, --verbose ",
+		"--rule ", "--config ", "--log stderr|syslog|/PATH|off", "--log-format text|json", "-v, --verbose", "--inside, --outside ", "--attach PID", "--for DUR",
 		"--dry-run ", "--summary ", "--check ", "--force ", "--status PID ", "-h, --help", "-V, --version",
 	};
 	struct outcome outcome = run(&plain, ARGUMENTS("--help"));
@@ -335,27 +335,59 @@ Test(options, check_of_no_program)
 Test(options, unreached_program)
 {
 	static const char ldconfig[] = "/sbin/ldconfig";
-	struct outcome check = run(&plain, ARGUMENTS("--check", ldconfig));
+	struct outcome check = run(&plain, ARGUMENTS("--inside", "--check", ldconfig));
 
 	if (access(ldconfig, X_OK) != 0 || check.exit_status == 0)
 		cr_skip_test("no statically linked program is to be had here");
 	cr_expect_eq(check.exit_status, 1);
 	cr_expect(strstr(check.out, "/sbin/ldconfig: cannot be limited: "), "%s", check.out);
 
-	struct outcome refused = run(&plain, ARGUMENTS(ldconfig, "--version"));
+	struct outcome refused = run(&plain, ARGUMENTS("--inside", ldconfig, "--version"));
 
 	cr_expect_eq(refused.exit_status, 125);
 	cr_expect_str_empty(refused.out);
-	cr_expect(strstr(refused.err, "or run it without limits (--force)\n"), "%s", refused.err);
+	cr_expect(strstr(refused.err, "limit it from outside (--outside), or run it without limits (--force)\n"), "%s", refused.err);
 	cr_expect_eq(strncmp(refused.err, "sndtimeo: ", 10), 0);
 
-	struct outcome forced = run(&plain, ARGUMENTS("--force", ldconfig, "--version"));
+	struct outcome forced = run(&plain, ARGUMENTS("--inside", "--force", ldconfig, "--version"));
 
 	cr_expect_eq(forced.exit_status, 0);
 	cr_expect(strstr(forced.out, "ldconfig"), "%s", forced.out);
 	cr_expect(strstr(forced.err, ": run all the same (--force), without limits\n"), "%s", forced.err);
 	/* It changes nothing about what is only checked. */
-	cr_expect_eq(run(&plain, ARGUMENTS("--force", "--check", ldconfig)).exit_status, 1);
+	cr_expect_eq(run(&plain, ARGUMENTS("--inside", "--force", "--check", ldconfig)).exit_status, 1);
+
+	/* Nobody need ask for it. */
+	check = run(&plain, ARGUMENTS("--check", ldconfig));
+	if (strstr(check.out, "and from outside: "))
+		cr_skip_test("no process can be looked into here: %s", check.out);
+	cr_expect_eq(check.exit_status, 0);
+	cr_expect(strstr(check.out, "/sbin/ldconfig: can be limited from outside: "), "%s", check.out);
+
+	struct outcome outside = run(&plain, ARGUMENTS("-v", ldconfig, "--version"));
+
+	cr_expect_eq(outside.exit_status, 0);
+	cr_expect(strstr(outside.out, "ldconfig"), "%s", outside.out);
+	cr_expect(strstr(outside.err, "sndtimeo: limited from outside: "), "%s", outside.err);
+}
+
+Test(options, attach_to_nobody)
+{
+	static const struct {
+		const char *pid, *said;
+	} wrong[] = {
+		{ "0", "expected the number of a process" },
+		{ "12x", "expected the number of a process" },
+		{ "1,,2", "" },
+		{ "999999999", "there is no process 999999999" },
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		struct outcome outcome = run(&plain, ARGUMENTS("--attach", wrong[i].pid));
+
+		cr_expect_eq(outcome.exit_status, 125, "%s", wrong[i].pid);
+		cr_expect(strstr(outcome.err, wrong[i].said), "%s: %s", wrong[i].pid, outcome.err);
+	}
 }
 
 /* Who is reached needs no force, and hears of none. */

@@ -12,9 +12,11 @@ import shlex
 import subprocess
 import sys
 
-# Each may use those before it. The command is no layer of the library's: nothing in the library may use it.
+# Each may use those before it. The command, and what it does from outside a process, are no layers of the library's: nothing
+# in the library may use them.
 LAYERS = ['base', 'limits', 'tell', 'connection', 'calls', 'preload']
-COMMAND_USES = ['base', 'limits', 'tell', 'connection', 'command']
+OUTSIDE_USES = ['base', 'limits', 'tell', 'connection', 'outside']
+COMMAND_USES = [*OUTSIDE_USES, 'command']
 
 LENGTH_MOST = 400
 # With this in its head, a file may be longer.
@@ -68,6 +70,8 @@ def layer(name):
 def may_use(user, used):
     if layer(user) == 'command':
         return layer(used) in COMMAND_USES
+    if layer(user) == 'outside':
+        return layer(used) in OUTSIDE_USES
     if layer(used) not in LAYERS or layer(user) not in LAYERS:
         return False
     return LAYERS.index(layer(used)) <= LAYERS.index(layer(user))
@@ -97,15 +101,15 @@ def uses(objects):
         for symbol in o.defines:
             by_name.setdefault(symbol, []).append(o.source)
     for o in objects:
-        in_command = layer(o.source) == 'command'
+        in_command = layer(o.source) in ('command', 'outside')
         for symbol in sorted(o.asks):
             # The command's are libc's own. The bodies of exported names may call one another: a program could.
-            if symbol in exported() and layer(o.source) in ('command', 'preload'):
+            if symbol in exported() and layer(o.source) in ('command', 'outside', 'preload'):
                 continue
             definitions = by_name.get(symbol, [])
             # The command has a table of libc's functions of its own.
-            of_command = [name for name in definitions if layer(name) == 'command']
-            of_library = [name for name in definitions if layer(name) != 'command']
+            of_command = [name for name in definitions if layer(name) in ('command', 'outside')]
+            of_library = [name for name in definitions if layer(name) not in ('command', 'outside')]
             for name in of_command if in_command and of_command else of_library or of_command:
                 yield o.source, name, symbol
 

@@ -2,8 +2,8 @@
 /** @file
  * @brief Looks into another process: what /proc says of it, its memory, its descriptors. Nothing in it changes.
  */
-#ifndef SNDTIMEO_PROCESS_H
-#define SNDTIMEO_PROCESS_H
+#ifndef SNDTIMEO_OUTSIDE_PROCESS_H
+#define SNDTIMEO_OUTSIDE_PROCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,7 +50,18 @@ int process_mappings(const struct process *process, void (*visit)(const struct m
 /** @return a descriptor for process_duplicate(), to be closed; -1, with errno */
 int process_handle(const struct process *process);
 
+/** The same of the process as a whole: readable once all of it has ended. */
+int process_handle_of_all(const struct process *process);
+
 /** Duplicate a descriptor of the process; it refers to the same open file. @return it; -1, with errno */
 int process_duplicate(int handle, int fd);
+
+/** Show the descriptor and the inode of every socket of the process to @p visit, until that returns false.
+ * @return 0 or an errno; ECANCELED: @p visit ended it */
+int process_sockets(const struct process *process, bool (*visit)(int fd, uint64_t inode, void *context), void *context);
+
+/** When it began, in ticks since the machine did (proc(5), stat, field 22): with the id it is one process for ever. 0: it is
+ * not there, or /proc does not show it. */
+uint64_t process_began(pid_t id);
 
 #endif

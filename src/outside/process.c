@@ -2,8 +2,9 @@
 /** @file
  * @brief Looks into another process.
  */
-#include "process.h"
+#include "outside/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -148,7 +149,57 @@ int process_handle(const struct process *process)
 	return handle >= 0 || errno != EINVAL ? handle : (int)syscall(SYS_pidfd_open, process->leader, 0);
 }
 
+int process_handle_of_all(const struct process *process)
+{
+	return (int)syscall(SYS_pidfd_open, process->leader, 0);
+}
+
 int process_duplicate(int handle, int fd)
 {
 	return (int)syscall(SYS_pidfd_getfd, handle, fd, 0);
+}
+
+static bool is_socket(int folder, const char *name, int *fd, uint64_t *inode)
+{
+	char target[64];
+	const ssize_t length = readlinkat(folder, name, target, sizeof target - 1);
+
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	return sscanf(name, "%d", fd) == 1 && sscanf(target, "socket:[%" SCNu64 "]", inode) == 1;
+}
+
+int process_sockets(const struct process *process, bool (*visit)(int fd, uint64_t inode, void *context), void *context)
+{
+	char path[64];
+	uint64_t inode;
+	int fd, error = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)process->id);
+	DIR *folder = opendir(path);
+
+	if (!folder)
+		return errno;
+	for (struct dirent *entry; !error && (entry = readdir(folder));)
+		if (is_socket(dirfd(folder), entry->d_name, &fd, &inode) && !visit(fd, inode, context))
+			error = ECANCELED;
+	closedir(folder);
+	return error;
+}
+
+uint64_t process_began(pid_t id)
+{
+	const struct process process = {.id = id};
+	char line[1024] = "";
+	uint64_t ticks = 0;
+	FILE *file = process_open(&process, "stat");
+	const char *end = file && fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
+
+	/* The name before it may be anything; 18 fields are in between, after the state. */
+	if (end)
+		sscanf(end + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &ticks);
+	if (file)
+		fclose(file);
+	return ticks;
 }

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Limits from outside: sndtimeo --attach and --outside.
+ */
+#include "outside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "limits/configured.h"
+#include "outside/watcher.h"
+#include "tell/line.h"
+#include "tell/report.h"
+#include "tell/summary.h"
+
+#ifndef PR_SET_PTRACER
+#define PR_SET_PTRACER 0x59616d61
+#endif
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+/** The watcher's end of what it says to the launcher. */
+#define TO_LAUNCHER 3
+#define MOST_CLOSED 65536
+
+#define EXIT_SOMETHING 1
+#define EXIT_OWN_FAILURE 125
+
+/** The variable by which orphans are found: its value names one watcher. */
+#define MARK "SNDTIMEO_OUTSIDE"
+
+/* ---- rights ------------------------------------------------------------------------------------------------------ */
+
+static const char *advice_for(int error)
+{
+	switch (error) {
+	case ENOSYS: return "pidfd_getfd(2) takes Linux 5.6";
+	case EPERM:
+	case EACCES:
+		return geteuid() == 0 ? "it takes CAP_SYS_PTRACE, which root lacks here (docker run --cap-add SYS_PTRACE)"
+		                      : "another user's process, or one that is protected (Yama, PR_SET_DUMPABLE), takes "
+		                        "CAP_SYS_PTRACE: run as that user, or as root";
+	default: return strerror(error);
+	}
+}
+
+/* The child looks into us as a watcher would. */
+static int try_it(void)
+{
+	const pid_t own = getpid();
+	int status;
+	const pid_t child = fork();
+
+	if (child == 0) {
+		struct family family = {0};
+		const struct member *member = family_add(&family, own);
+
+		_exit(member ? watcher_may(member) : errno);
+	}
+	prctl(PR_SET_PTRACER, child, 0, 0, 0);
+	if (child < 0 || waitpid(child, &status, 0) < 0)
+		return errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
+}
+
+const char *outside_defect(void)
+{
+	const int error = try_it();
+
+	return error ? advice_for(error) : NULL;
+}
+
+/* ---- the watcher of a program ------------------------------------------------------------------------------------ */
+
+static void start_telling(void)
+{
+	struct rlimit files;
+
+	/* What has stalled is held on to. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	line_start();
+	log_start();
+	if (settings.summary) {
+		summary_start();
+		summary_on = true;
+	}
+}
+
+/* It holds nothing of the program's but where lines go. */
+static void leave_descriptors(int kept)
+{
+	const int null = open("/dev/null", O_RDWR);
+
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	if (settings.log != LOG_TO_STDERR)
+		dup2(null, STDERR_FILENO);
+	dup3(kept, TO_LAUNCHER, O_CLOEXEC);
+	/* Linux 5.9, which is little younger than what is needed anyway. */
+	if (syscall(SYS_close_range, TO_LAUNCHER + 1, ~0u, 0) != 0)
+		for (int fd = TO_LAUNCHER + 1; fd < MOST_CLOSED; fd++)
+			close(fd);
+}
+
+/* Yama lets a process be looked into by whom it names. */
+static bool be_named(void)
+{
+	const pid_t own = getpid();
+	char go;
+
+	return write(TO_LAUNCHER, &own, sizeof own) == sizeof own && read(TO_LAUNCHER, &go, 1) == 1;
+}
+
+static _Noreturn void watch_program(pid_t program, int launcher)
+{
+	static const int terminals[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE};
+	struct family family = {0};
+	char mark[80];
+
+	setsid();
+	for (size_t i = 0; i < sizeof terminals / sizeof *terminals; i++)
+		signal(terminals[i], SIG_IGN);
+	leave_descriptors(launcher);
+	prctl(PR_SET_NAME, "sndtimeo");
+	snprintf(mark, sizeof mark, MARK "=%s", getenv(MARK));
+	family.mark = mark;
+	if (!be_named())
+		_exit(EXIT_OWN_FAILURE);
+	const struct member *member = family_add(&family, program);
+	const int error = member ? watcher_may(member) : errno;
+
+	(void)!write(TO_LAUNCHER, &error, sizeof error);
+	close(TO_LAUNCHER);
+	if (error)
+		_exit(EXIT_OWN_FAILURE);
+	start_telling();
+	watcher_run(&family, NEVER_NS);
+	_exit(EXIT_SUCCESS);
+}
+
+static _Noreturn void fail(const char *why)
+{
+	fprintf(stderr, "sndtimeo: --outside: %s\n", why);
+	exit(EXIT_OWN_FAILURE);
+}
+
+/* Given to init, or to a subreaper: the program never hears of it. */
+static void fork_twice(const int ends[2])
+{
+	const pid_t own = getpid(), between = fork();
+
+	if (between < 0)
+		fail(strerror(errno));
+	if (between == 0) {
+		const pid_t watcher = fork();
+
+		if (watcher == 0) {
+			close(ends[0]);
+			watch_program(own, ends[1]);
+		}
+		_exit(EXIT_SUCCESS);
+	}
+	while (waitpid(between, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+void outside_start(void)
+{
+	int ends[2], error = 0;
+	pid_t watcher;
+	char mark[64];
+
+	/* One process for ever: its number, and when it began. */
+	snprintf(mark, sizeof mark, "%d.%llu", (int)getpid(), (unsigned long long)process_began(getpid()));
+	if (setenv(MARK, mark, 1) != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		fail(strerror(errno));
+	fork_twice(ends);
+	close(ends[1]);
+	if (read(ends[0], &watcher, sizeof watcher) != sizeof watcher)
+		fail("the watcher did not start");
+	prctl(PR_SET_PTRACER, watcher, 0, 0, 0);
+	if (write(ends[0], "", 1) != 1 || read(ends[0], &error, sizeof error) != sizeof error)
+		fail("the watcher did not start");
+	close(ends[0]);
+	if (error)
+		fail(advice_for(error));
+}
+
+/* ---- processes that run ------------------------------------------------------------------------------------------ */
+
+static void say_watched(const struct member *member)
+{
+	char said[200];
+	struct text text;
+
+	text_start(&text, said, sizeof said);
+	text_add(&text, "watching ");
+	text_add_foreign(&text, member->process.name, 40);
+	text_add_format(&text, "[%jd]: ", (intmax_t)member->process.id);
+	text_add_limits(&text, &settings.limits);
+	fprintf(stderr, "sndtimeo: %s%s\n", said, settings.dry_run ? ", dry run" : "");
+}
+
+static bool add_one(struct family *family, const char *word, size_t length)
+{
+	char shown[40];
+	struct text text;
+	const long id = length && length < 10 && strspn(word, "0123456789") == length ? strtol(word, NULL, 10) : 0;
+
+	if (!id) {
+		char copy[24] = "";
+
+		memcpy(copy, word, length < sizeof copy - 1 ? length : sizeof copy - 1);
+		text_start(&text, shown, sizeof shown);
+		text_add_foreign(&text, copy, 20);
+		fprintf(stderr, "sndtimeo: --attach='%s': expected the number of a process\n", shown);
+		return false;
+	}
+	const struct member *member = family_add(family, (pid_t)id);
+	int error = member ? watcher_may(member) : errno;
+
+	if (!error) {
+		say_watched(member);
+		return true;
+	}
+	if (error == ESRCH || error == ENOENT)
+		fprintf(stderr, "sndtimeo: there is no process %ld\n", id);
+	else
+		fprintf(stderr, "sndtimeo: no rights to look into process %ld: %s\n", id, advice_for(error));
+	return false;
+}
+
+int outside_attach(const char *ids, int64_t for_ms)
+{
+	struct family family = {0};
+
+	while (true) {
+		const size_t length = strcspn(ids, ",");
+
+		if (!add_one(&family, ids, length))
+			return EXIT_OWN_FAILURE;
+		if (!ids[length])
+			break;
+		ids += length + 1;
+	}
+	start_telling();
+	const struct verdicts verdicts = watcher_run(&family, for_ms ? clock_now_ns() + for_ms * NS_PER_MS : NEVER_NS);
+
+	fprintf(stderr, "sndtimeo: watched until %s: %u connect%s and %u send%s timed out\n",
+	        family.count ? "the end" : "all had ended", verdicts.connects, verdicts.connects == 1 ? "" : "s", verdicts.sends,
+	        verdicts.sends == 1 ? "" : "s");
+	return verdicts.connects + verdicts.sends ? EXIT_SOMETHING : EXIT_SUCCESS;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The socket options by which the kernel itself gives a connection up.
+ */
+#include "outside/arm.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "connection/nudge.h"
+#include "connection/socket.h"
+#include "connection/stall.h"
+#include "limits/configured.h"
+
+/** The verdict is put on when so much of the limit has passed without progress, in percent. */
+#define ARMED_AFTER 40
+/** Looks that are left for the answer to the last try, and before the timer of that try runs out. */
+#define SLICES_AFTER 4
+#define SLICES_BEFORE 3
+/** As nudge.c has them: probes of a closed window in the time of a limit, the kernel's least, and how often it tries. */
+#define PROBES_IN_A_LIMIT 8
+#define RTO_MAX_LEAST_MS 1000
+#define DEFAULT_RETRIES 15
+/** No window is probed sooner than this after it was shut (TCP_RTO_MIN). */
+#define PROBE_LEAST_NS (200 * NS_PER_MS)
+/** Doublings that are counted; the timer is at its most long before. */
+#define BACKOFF_MOST 12
+/** Of the kernel's clock, and what a timer may be late. */
+#define TICK_NS (10 * NS_PER_MS)
+/** What the timer doubles to (net.ipv4.tcp_rto_max_ms). */
+#define RTO_MAX_MS 120000
+
+static uint32_t least(uint32_t one, uint32_t other)
+{
+	return one < other ? one : other;
+}
+
+#define USER_TIMEOUTS (ARMED_CONNECT | ARMED_SEND)
+
+bool arm_user_timeout(struct watched *w, int at, enum armed which, int32_t ms)
+{
+	int now_ms;
+
+	if (settings.dry_run || ms <= 0 || !socket_user_timeout(at, &now_ms))
+		return false;
+	if (!(w->armed & USER_TIMEOUTS))
+		w->own_ms = now_ms;
+	else if (now_ms != w->armed_ms)
+		return false;
+	/* A send's would be counted from another moment than the program's own. */
+	if (w->own_ms && (which == ARMED_SEND || w->own_ms <= ms))
+		return false;
+	if (now_ms != ms && !socket_set_user_timeout(at, ms))
+		return false;
+	w->armed = (uint8_t)((w->armed & ~USER_TIMEOUTS) | which);
+	w->armed_ms = ms;
+	return true;
+}
+
+static bool rto_max(int at, int *ms)
+{
+	socklen_t size = sizeof *ms;
+
+	return getsockopt(at, IPPROTO_TCP, TCP_RTO_MAX_MS, ms, &size) == 0;
+}
+
+static void set_rto_max(int at, int ms)
+{
+	setsockopt(at, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof ms);
+}
+
+static int probe_ms(const struct watched *w)
+{
+	const int part_ms = w->limits->send_ms / PROBES_IN_A_LIMIT;
+
+	return part_ms > RTO_MAX_LEAST_MS ? part_ms : RTO_MAX_LEAST_MS;
+}
+
+/** Asked once. */
+static bool retries_suffice(void)
+{
+	static int retries;
+	FILE *file = retries ? NULL : fopen("/proc/sys/net/ipv4/tcp_retries2", "re");
+
+	if (file) {
+		if (fscanf(file, "%d", &retries) != 1)
+			retries = -1;
+		fclose(file);
+	}
+	return retries >= DEFAULT_RETRIES;
+}
+
+/** Have the kernel try again, or probe a closed window, at least so often. */
+static void hasten(struct watched *w, int at)
+{
+	int ms;
+
+	if ((w->armed & ARMED_PROBES) || !retries_suffice() || !rto_max(at, &ms) || ms <= probe_ms(w))
+		return;
+	w->own_rto_max_ms = ms;
+	w->probe_ms = probe_ms(w);
+	w->armed |= ARMED_PROBES;
+	set_rto_max(at, probe_ms(w));
+}
+
+static void take_off_user_timeout(struct watched *w, int at)
+{
+	int ms;
+
+	if ((w->armed & USER_TIMEOUTS) && socket_user_timeout(at, &ms) && ms == w->armed_ms)
+		socket_set_user_timeout(at, w->own_ms);
+	w->armed &= (uint8_t)~USER_TIMEOUTS;
+}
+
+static void take_off_haste(struct watched *w, int at)
+{
+	int ms;
+
+	if ((w->armed & ARMED_PROBES) && rto_max(at, &ms) && ms == w->probe_ms)
+		set_rto_max(at, w->own_rto_max_ms);
+	w->armed &= (uint8_t)~ARMED_PROBES;
+}
+
+void arm_take_off(struct watched *w, int at)
+{
+	take_off_user_timeout(w, at);
+	take_off_haste(w, at);
+}
+
+/** How long the kernel's timer takes from when it runs out first until it has done so @p times more, at most. With something in
+ * flight the timer that is told is the doubled one already. */
+static int64_t timers_ns(const struct watched *w, const struct look *look, uint32_t times)
+{
+	const int64_t cap_ns = (w->armed & ARMED_PROBES ? probe_ms(w) : RTO_MAX_MS) * NS_PER_MS;
+	const int64_t first_ns = look->in_flight ? look->rto_ns >> least(look->retransmits, BACKOFF_MOST) : look->rto_ns;
+	int64_t timer_ns = first_ns, sum_ns = TICK_NS;
+
+	for (uint32_t i = 0; i < times; i++) {
+		timer_ns = 2 * timer_ns < cap_ns ? 2 * timer_ns : cap_ns;
+		sum_ns += timer_ns + TICK_NS;
+	}
+	return sum_ns;
+}
+
+/**
+ * With nothing in flight the kernel counts from the first window probe since there was none to send at all
+ * (icsk_probes_tstamp), which may be long ago, however well the peer read since. So it has to be known whether the window was
+ * probed before: it was if it was shut for long enough at a time that this stall does not account for.
+ */
+static void follow_probes(struct watched *w, const struct look *look)
+{
+	const bool probing = !look->in_flight && look->retransmits;
+	/* Where no probe was sent since the window was shut, the last acknowledgement is what shut it. */
+	const int64_t stall_ns = probing ? look->rto_ns + timers_ns(w, look, look->retransmits) : look->last_ack_ns;
+	const int64_t earlier_ns = look->shut_ns - w->shut_ns - stall_ns;
+
+	if (!w->followed)
+		w->probed = earlier_ns >= PROBE_LEAST_NS;
+	else if (look->progress != w->progress)
+		w->probed |= w->probing || earlier_ns >= PROBE_LEAST_NS;
+	else
+		w->probed |= w->probing && !probing;
+	w->followed = true;
+	w->probing = probing;
+	w->shut_ns = look->shut_ns;
+	w->progress = look->progress;
+}
+
+void arm_follow(struct watched *w, const struct look *look, int64_t now_ns)
+{
+	const uint32_t ran_out = least(look->retransmits, BACKOFF_MOST);
+	int64_t from_ns;
+
+	if (look->undisturbed && !ran_out)
+		from_ns = now_ns;
+	else if (ran_out == w->ran_out + 1u && w->looked_ns)
+		/* It did so since the last look. */
+		from_ns = w->looked_ns - timers_ns(w, look, w->ran_out);
+	else
+		from_ns = now_ns - timers_ns(w, look, ran_out);
+	if (from_ns > w->from_ns)
+		w->from_ns = from_ns;
+	follow_probes(w, look);
+	w->ran_out = (uint8_t)ran_out;
+}
+
+void arm_for_verdict(struct watched *w, int at, const struct look *look, int64_t left_ns, int64_t now_ns)
+{
+	const int64_t limit_ns = w->limits->send_ms * NS_PER_MS, slice_ns = stall_slice_ns(w->limits);
+	const int64_t until_ns = now_ns + left_ns, stalled_ns = limit_ns - left_ns;
+
+	if (settings.dry_run || look->partial)
+		return;
+	if (stalled_ns >= limit_ns / PROBES_IN_A_LIMIT)
+		hasten(w, at);
+	else
+		take_off_haste(w, at);
+	if (stalled_ns < limit_ns * ARMED_AFTER / 100 || (w->probed && !look->in_flight)) {
+		/* There was progress, or there is nothing to go by. */
+		take_off_user_timeout(w, at);
+		return;
+	}
+	if (left_ns <= 0)
+		return;
+	/* An older kernel is nudged: first so that the timer runs out in time for an answer, and then, before it does, so that
+	 * it ends nothing early. */
+	const int64_t again_ns = until_ns - SLICES_AFTER * slice_ns - look->rtt_ns;
+	const bool nudges = !(w->armed & ARMED_PROBES) && look->in_flight && look->window &&
+	                    now_ns < again_ns - SLICES_BEFORE * slice_ns;
+
+	if (w->armed & ARMED_SEND && !nudges && w->armed_ms == w->verdict_ms)
+		return;
+	const int32_t ms = (int32_t)(((nudges ? again_ns : until_ns) - w->from_ns) / NS_PER_MS);
+
+	if (arm_user_timeout(w, at, ARMED_SEND, ms) && !nudges)
+		w->verdict_ms = ms;
+}

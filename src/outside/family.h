@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The processes that are watched from outside: those that were named, and all that they start.
+ */
+#ifndef SNDTIMEO_FAMILY_H
+#define SNDTIMEO_FAMILY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "outside/process.h"
+#include "outside/want.h"
+
+struct member {
+	struct process process;
+	uint64_t began;         /**< process_began(): a number that is used again is another process */
+	int handle;             /**< of process_handle_of_all(): readable once the process has ended */
+	bool ended;
+	bool forbidden;         /**< its descriptors may not be duplicated, and that was told */
+	struct wishes wishes;   /**< as of ... */
+	int64_t wished_ns;      /**< ... then */
+};
+
+struct family {
+	struct member **all;
+	size_t count, room;
+	const char *mark;       /**< NAME=VALUE that all of them have in their environment; NULL: none was given */
+	bool lost_any;          /**< one has ended since the last look for orphans */
+};
+
+/** Add a process, unless it is one already or has ended. @return it; NULL, with errno (ESRCH: there is none) */
+struct member *family_add(struct family *family, pid_t id);
+
+/** Add what the members have started since, and what is left of the ones that ended: a child whose parent is gone is found
+ * by the mark. @p added is told of each. */
+void family_grow(struct family *family, void (*added)(const struct member *member, void *context), void *context);
+
+/** Take the name again, which exec changes. */
+void family_rename(struct member *member);
+
+/** Free those that have ended. Nobody may refer to them any more. */
+void family_bury(struct family *family);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief The processes that have a socket, and duplicates of it.
+ */
+#include "outside/holders.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "connection/socket.h"
+#include "tell/report.h"
+
+static void complain_once(struct member *member, int error)
+{
+	char said[160];
+	struct text text;
+
+	if (member->forbidden || error == EBADF || error == ESRCH)
+		return;
+	member->forbidden = true;
+	text_start(&text, said, sizeof said);
+	text_add(&text, "cannot look into ");
+	text_add_foreign(&text, member->process.name, 40);
+	text_add_format(&text, "[%jd] (", (intmax_t)member->process.id);
+	text_add_error(&text, error);
+	text_add(&text, "): it has no limits");
+	report_complaint(said);
+}
+
+static bool has_inode(int fd, uint64_t inode)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && status.st_ino == inode;
+}
+
+int holders_duplicate(struct watched *w)
+{
+	for (size_t i = 0; i < HOLDERS_MOST; i++) {
+		struct holder *holder = &w->holders[i];
+
+		if (!holder->member || holder->member->ended)
+			continue;
+		const int fd = process_duplicate(holder->member->handle, holder->fd);
+
+		if (fd < 0)
+			complain_once(holder->member, errno);
+		else if (w->cookie ? socket_cookie(fd) == w->cookie : has_inode(fd, w->inode))
+			return fd;
+		else
+			close(fd);
+	}
+	return -1;
+}
+
+bool holders_are_there(struct watched *w)
+{
+	const int fd = holders_duplicate(w);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief One connection that is watched from outside its process.
+ */
+#include "outside/watched.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "connection/descriptor.h"
+#include "connection/place.h"
+#include "connection/room.h"
+#include "connection/socket.h"
+#include "connection/why.h"
+#include "limits/configured.h"
+#include "outside/arm.h"
+#include "outside/holders.h"
+#include "outside/notes.h"
+#include "tell/report.h"
+
+/** What is quiet is looked at so often in the time of a limit, to see a refusal begin. */
+#define QUIET_LOOKS 4
+#define QUIET_MOST_NS (5 * NS_PER_S)
+/** A connect is looked at so often in the time of its deadline. */
+#define CONNECT_LOOKS 20
+/** What is about to have its verdict is held on to for so many slices. */
+#define HELD_SLICES 2
+/** A program that was in no call when it was looked at wants what it wanted so many slices ago. */
+#define WANTED_SLICES 4
+/** The kernel's verdict may come so late before it is ours: a part of the limit, and what its timers take. */
+#define GRACE_PART 20
+#define GRACE_LEAST_NS (150 * NS_PER_MS)
+/** A connect may have been found so late: a part of its limit. */
+#define FOUND_PART 8
+/** How often what is due is looked at. */
+#define DUE_SLICE_NS (10 * NS_PER_MS)
+
+static int64_t least(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
+
+static int64_t most(int64_t one, int64_t other)
+{
+	return one > other ? one : other;
+}
+
+static const struct limits *limits_known_of(const struct watched *w)
+{
+	return w->limits ? w->limits : &settings.limits;
+}
+
+/** When to look again at what is not refused. */
+static int64_t quiet_ns(const struct watched *w)
+{
+	const struct limits *limits = limits_known_of(w);
+	const int32_t ms = limits->send_ms ? limits->send_ms : limits->unacked_ms ? limits->unacked_ms : 4000;
+
+	return least(ms * NS_PER_MS / QUIET_LOOKS, QUIET_MOST_NS);
+}
+
+static int64_t grace_ns(int32_t limit_ms)
+{
+	return most(limit_ms * NS_PER_MS / GRACE_PART, GRACE_LEAST_NS);
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------ */
+
+/** The kernel did not, or may not: the socket is reset, and nothing of ours is left on it. */
+static void end_it(struct watched *w, int at)
+{
+	if (settings.dry_run)
+		return;
+	arm_take_off(w, at);
+	socket_give_up(at);
+}
+
+/* ---- connecting ---------------------------------------------------------------------------------------------------- */
+
+/** Whether the kernel keeps the deadline: it counts from the first SYN. */
+static bool kernel_keeps_connect(struct watched *w, int at, int32_t limit_ms)
+{
+	if (w->armed & ARMED_CONNECT)
+		return true;
+	return limit_ms >= ARM_CONNECT_LEAST_MS && arm_user_timeout(w, at, ARMED_CONNECT, limit_ms);
+}
+
+static void connecting(struct watched *w, int at, int64_t now_ns, struct verdicts *verdicts)
+{
+	const int32_t limit_ms = w->limits->connect_ms;
+	const int64_t limit_ns = limit_ms * NS_PER_MS;
+
+	if (!w->connect_ns)
+		w->connect_ns = w->looked_ns ? w->looked_ns : now_ns;
+	w->due_ns = now_ns + (limit_ms ? most(limit_ns / CONNECT_LOOKS, DUE_SLICE_NS) : QUIET_MOST_NS);
+	if (!limit_ms || w->told)
+		return;
+	const int64_t left_ns = w->connect_ns + limit_ns - now_ns;
+
+	if (settings.dry_run) {
+		if (left_ns <= 0) {
+			notes_take(w, at, REPORT_CONNECT, REASON_SYN_UNANSWERED);
+			notes_tell(w, now_ns - w->connect_ns, verdicts);
+		}
+		w->due_ns = left_ns > 0 ? least(w->due_ns, now_ns + left_ns) : w->due_ns;
+		return;
+	}
+	const bool kept = kernel_keeps_connect(w, at, limit_ms);
+
+	if (left_ns <= HELD_SLICES * (limit_ns / CONNECT_LOOKS)) {
+		w->keeps = true;
+		notes_take(w, at, REPORT_CONNECT, REASON_SYN_UNANSWERED);
+	}
+	if (left_ns <= (kept ? -grace_ns(limit_ms) : 0)) {
+		notes_tell(w, now_ns - w->connect_ns, verdicts);
+		end_it(w, at);
+	}
+	w->due_ns = left_ns > 0 ? least(w->due_ns, now_ns + left_ns) : now_ns + DUE_SLICE_NS;
+}
+
+static void connected(struct watched *w, int at, int64_t now_ns)
+{
+	const int64_t took_ns = w->connect_ns ? now_ns - w->connect_ns : -1;
+
+	arm_take_off(w, at);
+	w->connect_ns = 0;
+	w->through = true;
+	w->told = false;
+	const struct place place = place_of(at);
+
+	notes_about(w);
+	if (summary_on)
+		summary_connected(&place.destination, place.side, took_ns);
+	if (settings.verbose)
+		report_armed(&place.destination, place.side, w->limits, limits_rule(at));
+}
+
+/* ---- established --------------------------------------------------------------------------------------------------- */
+
+/** Whether its program wants to hand over more, or may: where the kernel does not tell, a buffer that is full is taken for it. */
+static bool is_wanted(struct watched *w, int64_t now_ns)
+{
+	enum want want = WANT_NOTHING;
+
+	for (size_t i = 0; i < HOLDERS_MOST; i++) {
+		struct member *member = w->holders[i].member;
+
+		if (!member || member->ended)
+			continue;
+		/* Once for all its connections. */
+		if (member->wished_ns != now_ns)
+			wishes_find(&member->wishes, &member->process);
+		member->wished_ns = now_ns;
+		const enum want its = wishes_for(&member->wishes, w->holders[i].fd);
+
+		want = its > want ? its : want;
+	}
+	if (want == WANT_UNSEEN)
+		return now_ns - w->wanted_ns <= WANTED_SLICES * most(stall_slice_ns(w->limits), DUE_SLICE_NS);
+	if (want == WANT_NOTHING)
+		return false;
+	w->wanted_ns = now_ns;
+	return true;
+}
+
+static void calm_down(struct watched *w, int at)
+{
+	arm_take_off(w, at);
+	w->refused = false;
+	w->told = false;
+	w->wanted_ns = 0;
+}
+
+static void not_refused(struct watched *w, int at, const struct look *look, int64_t now_ns)
+{
+	if (w->refused)
+		notes_count(at, &(struct stall_news){.pause_ns = stall_room(&w->clock, look, w->cookie, now_ns)});
+	calm_down(w, at);
+	stall_forget(&w->clock);
+	w->due_ns = now_ns + quiet_ns(w);
+}
+
+/** The verdict is due: the kernel's, if that was armed in time, else ours. */
+static void give_up(struct watched *w, int at, const struct look *look, enum stall_cause cause, int64_t late_ns,
+                    int64_t now_ns, struct verdicts *verdicts)
+{
+	const int64_t waited_ns = stall_waited_ns(&w->clock, cause, now_ns);
+	const bool by_kernel = cause == STALL_NO_PROGRESS && (w->armed & ARMED_SEND) && late_ns < grace_ns(w->limits->send_ms);
+
+	w->due_ns = now_ns + DUE_SLICE_NS;
+	if (settings.dry_run || !by_kernel) {
+		notes_take(w, at, REPORT_SEND, why_stalled(look, cause, waited_ns));
+		notes_tell(w, waited_ns, verdicts);
+		end_it(w, at);
+		w->due_ns = now_ns + quiet_ns(w);
+	}
+}
+
+static void refused(struct watched *w, int at, const struct look *look, int64_t now_ns, struct verdicts *verdicts)
+{
+	struct stall_news news;
+	const int64_t floor_ns = w->looked_ns ? w->looked_ns : now_ns;
+	const int64_t slice_ns = most(stall_slice_ns(w->limits), DUE_SLICE_NS);
+	const int64_t left_ns = stall_left_ns(&w->clock, look, w->limits, w->cookie, floor_ns, now_ns, true, &news);
+
+	w->refused = true;
+	notes_count(at, &news);
+	if (news.moved)
+		w->told = false;
+	if (left_ns == NEVER_NS || w->told) {
+		w->due_ns = now_ns + quiet_ns(w);
+		return;
+	}
+	w->due_ns = now_ns + (left_ns > 0 ? least(left_ns, slice_ns) : DUE_SLICE_NS);
+	if (news.cause == STALL_NO_PROGRESS)
+		arm_for_verdict(w, at, look, left_ns, now_ns);
+	w->keeps = left_ns <= HELD_SLICES * slice_ns || (w->armed & ARMED_SEND);
+	if (w->keeps)
+		notes_take(w, at, REPORT_SEND, why_stalled(look, news.cause, stall_waited_ns(&w->clock, news.cause, now_ns)));
+	if (left_ns <= 0)
+		give_up(w, at, look, news.cause, -left_ns, now_ns, verdicts);
+}
+
+/** SNDTIMEO_UNACKED: outstanding bytes without progress, whether or not anybody wants to send. */
+static void look_at_unacked(struct watched *w, int at, const struct look *look, int64_t now_ns, struct verdicts *verdicts)
+{
+	const struct limits limits = {.send_ms = w->limits->unacked_ms};
+	struct stall_news news;
+
+	if (!limits.send_ms || (!w->unacked && !(w->unacked = calloc(1, sizeof *w->unacked))))
+		return;
+	if (!look->outstanding) {
+		stall_forget(w->unacked);
+		return;
+	}
+	const int64_t floor_ns = w->looked_ns ? w->looked_ns : now_ns;
+	const int64_t left_ns = stall_left_ns(w->unacked, look, &limits, w->cookie, floor_ns, now_ns, true, &news);
+
+	w->due_ns = least(w->due_ns, now_ns + (left_ns > 0 ? least(left_ns, stall_slice_ns(&limits)) : DUE_SLICE_NS));
+	if (left_ns > 0 || w->told)
+		return;
+	notes_take(w, at, REPORT_UNACKED, REASON_UNACKED);
+	notes_tell(w, stall_waited_ns(w->unacked, STALL_NO_PROGRESS, now_ns), verdicts);
+	end_it(w, at);
+}
+
+static void established(struct watched *w, int at, const struct look *look, int64_t now_ns, struct verdicts *verdicts)
+{
+	if (!w->through)
+		connected(w, at, now_ns);
+	arm_follow(w, look, now_ns);
+	const enum room room = look->outstanding ? room_for_more(at, look->not_sent) : ROOM_ENOUGH;
+
+	if (!w->limits->send_ms || room == ROOM_ENOUGH || room == ROOM_UNKNOWN || !is_wanted(w, now_ns))
+		not_refused(w, at, look, now_ns);
+	else
+		refused(w, at, look, now_ns, verdicts);
+	look_at_unacked(w, at, look, now_ns, verdicts);
+}
+
+/* ---- over ---------------------------------------------------------------------------------------------------------- */
+
+/** The kernel has ended it, which may have been our verdict. */
+static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *verdicts)
+{
+	const int64_t connect_ns = now_ns - w->connect_ns, limit_ns = w->limits->connect_ms * NS_PER_MS;
+
+	/* It was found a little after it began; the kernel counts from there. */
+	if ((w->armed & ARMED_CONNECT) && w->connect_ns && connect_ns >= limit_ns - limit_ns / FOUND_PART - GRACE_LEAST_NS)
+		notes_tell(w, most(connect_ns, limit_ns), verdicts);
+	else if ((w->armed & ARMED_SEND) && w->refused) {
+		const int64_t waited_ns = stall_waited_ns(&w->clock, STALL_NO_PROGRESS, now_ns);
+
+		if (waited_ns >= w->limits->send_ms * NS_PER_MS - stall_slice_ns(w->limits))
+			notes_tell(w, waited_ns, verdicts);
+	}
+	/* It may connect again, and then nothing of ours may be on it. */
+	arm_take_off(w, at);
+	w->armed = 0;
+	w->connect_ns = 0;
+	w->through = w->refused = false;
+	w->limits = NULL;
+	stall_forget(&w->clock);
+	w->due_ns = now_ns + quiet_ns(w);
+}
+
+/* ---- the look ------------------------------------------------------------------------------------------------------ */
+
+bool watched_begin(struct watched *w, int64_t now_ns)
+{
+	w->held = -1;
+	const int at = holders_duplicate(w);
+
+	w->begun = at >= 0;
+	const enum socket_kind kind = at < 0 ? SOCKET_OTHER : socket_kind(at);
+	int listens = 0;
+	socklen_t size = sizeof listens;
+
+	w->due_ns = NEVER_NS;
+	if (kind == SOCKET_TCP || kind == SOCKET_MPTCP) {
+		w->flags = (uint8_t)socket_flags(kind);
+		w->cookie = socket_cookie(at);
+		if (getsockopt(at, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
+			place_listens(at);
+		else
+			w->due_ns = now_ns;
+	}
+	if (at >= 0)
+		close(at);
+	return w->cookie != 0;
+}
+
+void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
+{
+	struct look look;
+	const int at = w->held >= 0 ? w->held : holders_duplicate(w);
+
+	w->due_ns = NEVER_NS;
+	w->keeps = false;
+	if (at < 0)
+		return;
+	const bool given_up = w->held >= 0 && !holders_are_there(w);
+	if (socket_look(at, w->flags, &look)) {
+		if (!w->limits && (look.connecting || look.established))
+			w->limits = limits_of(at, NULL);
+		if (look.connecting)
+			connecting(w, at, now_ns, verdicts);
+		else if (look.established)
+			established(w, at, &look, now_ns, verdicts);
+		else if (w->limits)
+			closed(w, at, now_ns, verdicts);
+		else
+			w->due_ns = now_ns + quiet_ns(w);
+	}
+	w->looked_ns = now_ns;
+	/* What its program has closed is not to be kept open by us. */
+	if (given_up && w->keeps) {
+		arm_take_off(w, at);
+		w->keeps = false;
+		w->due_ns = NEVER_NS;
+	}
+	w->held = w->keeps ? at : -1;
+	if (!w->keeps)
+		close(at);
+}
+
+void watched_end(struct watched *w)
+{
+	const int at = w->held >= 0 ? w->held : w->armed ? holders_duplicate(w) : -1;
+
+	if (at >= 0) {
+		arm_take_off(w, at);
+		close(at);
+	}
+	w->held = -1;
+	free(w->unacked);
+	free(w->notes);
+	w->unacked = NULL;
+	w->notes = NULL;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief One connection that is watched from outside its process: how it is doing, and what is done to it.
+ *
+ * It is looked at through a duplicate of the descriptor, which is closed at once: while that is held, the program's own close()
+ * ends nothing. Only what has stalled for long is held on to, so that the verdict is seen and not guessed; there the peer takes
+ * nothing anyway, and a close() waits for one look at most.
+ */
+#ifndef SNDTIMEO_WATCHED_H
+#define SNDTIMEO_WATCHED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "connection/stall.h"
+#include "limits/limits.h"
+#include "outside/family.h"
+#include "tell/report.h"
+
+/** So many processes that have the same socket are asked whether they want to send. */
+#define HOLDERS_MOST 3
+
+struct holder {
+	struct member *member;
+	int fd;
+};
+
+/** What of ours is on the socket, to be taken off again. */
+enum armed {
+	ARMED_CONNECT = 1,   /**< TCP_USER_TIMEOUT is the connect deadline */
+	ARMED_SEND = 2,      /**< TCP_USER_TIMEOUT is what is left until the verdict */
+	ARMED_PROBES = 4,    /**< TCP_RTO_MAX_MS: the kernel tries again, and probes a closed window, more often */
+};
+
+struct watched {
+	uint64_t inode;                  /**< of the socket, as /proc/PID/fd has it */
+	uint64_t cookie;                 /**< SO_COOKIE; 0: no socket that limits cover */
+	struct holder holders[HOLDERS_MOST];
+	const struct limits *limits;     /**< NULL: not known yet */
+	struct stall_clock clock;        /**< of the send timeout */
+	struct stall_clock *unacked;     /**< of SNDTIMEO_UNACKED, where that is set */
+	struct timeout *notes;           /**< what there would be to tell: the kernel forgets it with the verdict; NULL: none yet */
+	int64_t due_ns;                  /**< the next look */
+	int64_t looked_ns;               /**< the last one; 0: none */
+	int64_t connect_ns;              /**< since when it connects; 0: it does not */
+	int64_t shut_ns;                 /**< look.shut_ns at the last look */
+	uint64_t progress;               /**< look.progress at the last look */
+	int64_t from_ns;                 /**< not before this does the kernel count a TCP_USER_TIMEOUT (arm.h) */
+	int64_t wanted_ns;               /**< when its program was last seen to want to send */
+	int32_t armed_ms;                /**< our TCP_USER_TIMEOUT */
+	int32_t verdict_ms;              /**< the last of them that ends it at its limit */
+	int32_t own_ms;                  /**< the program's, to be put back */
+	int32_t own_rto_max_ms;          /**< the same of TCP_RTO_MAX_MS */
+	int32_t probe_ms;                /**< our TCP_RTO_MAX_MS */
+	int held;                        /**< a duplicate that is held on to; -1: none */
+	uint8_t armed;                   /**< enum armed */
+	uint8_t ran_out;                 /**< how often the kernel's timer had run out at the last look */
+	bool followed, probing, probed;  /**< the window was probed at the last look, or in an earlier stall (arm.c) */
+	uint8_t flags;                   /**< as descriptor.h has them: DESCRIPTOR_MPTCP */
+	bool begun;                      /**< it was looked at, and cookie tells whether limits cover it */
+	bool keeps;                      /**< the duplicate is to be held on to */
+	bool refused, told, through;     /**< no room at the last look; what there is to tell was told; it was connected */
+};
+
+/** What happened, for the exit status. */
+struct verdicts {
+	unsigned connects, sends;
+};
+
+/** Find out what a socket is that was seen for the first time. @return whether limits cover it */
+bool watched_begin(struct watched *w, int64_t now_ns);
+
+/** Look, do what is due, and set w->due_ns. */
+void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts);
+
+/** Nobody is going to look any more: take off what is ours, and forget it. */
+void watched_end(struct watched *w);
+
+#endif

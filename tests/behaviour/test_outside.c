@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Limits from outside: the tester without the library, and a watcher beside it.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "callers.h"
+#include "harness.h"
+#include "rows.h"
+
+#define SEND_MS 1500
+#define BYTES 20000000L
+
+/* Found out by a look, and ended by the kernel's timer: 7.5 %, and 150 ms at least. */
+static long latest_outside_ms(long limit_ms)
+{
+	const long part_ms = limit_ms * 75 / 1000;
+
+	return limit_ms + (part_ms > 150 ? part_ms : 150) + GRACE_MS + (sanitized() ? 2000 : 0);
+}
+
+static const struct setting watched = { .send_ms = SEND_MS, .outside = true };
+
+static const struct caller callers[] = {
+	BLOCKING_CALLER,
+	WRITER(30000),
+	POLL_LOOP("events=in+out"),
+	POLL_LOOP("tick=50 events=in+out"),
+	EPOLL_LOOP("events=in+out"),
+	EPOLL_LOOP("et=1 events=in+out"),
+};
+
+/* Sanitizers' runtimes look into processes in their own way, and are slow. */
+#define need_watcher() not_under("san", "the watcher is tried without sanitizers")
+
+/* The kernel tells of the verdict itself: ETIMEDOUT, as a program expects it. */
+static void expect_end(const struct run *run, const char *peer)
+{
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_within(run, "up.stall_most", earliest_ms(SEND_MS), latest_outside_ms(SEND_MS));
+	cr_assert(strstr(run->errors, text("send to %s timed out after ", peer)), "%s", run->errors);
+	cr_assert(strstr(run->errors, "sndtimeo: tester["), "%s", run->errors);
+}
+
+ROW_TEST(outside, a_peer_that_stops_reading, ROWS_OF(callers))
+{
+	need_watcher();
+	const struct caller *caller = &callers[*number];
+	/* A buffer of one size: one that grows drops what it has announced room for, and the window is shut more than once. */
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .rcvbuf_bytes = 65536 });
+	struct run *run = play(&watched, "sock tcp4; connect %u; %s; watch; %s %ld %s @up; close", peer_port(peer), caller->setup,
+			       caller->upload, BYTES, caller->options);
+
+	expect_end(run, text("127.0.0.1:%u", peer_port(peer)));
+	peer_resume(peer);
+	cr_assert(peer_finish(peer, 3000).end != PEER_SAW_EOF);
+}
+
+/* As programs are that nothing preloaded can reach. */
+Test(outside, a_program_attached_to, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .rcvbuf_bytes = 65536 });
+	const struct setting setting = { .send_ms = SEND_MS, .attached = true };
+	struct run *run = play(&setting, "sock tcp4; connect %u; watch; sleep 300; sendall send %ld @up; close", peer_port(peer), BYTES);
+
+	expect_end(run, text("127.0.0.1:%u", peer_port(peer)));
+	/* Something timed out. */
+	cr_assert(WIFEXITED(run->watcher_status) && WEXITSTATUS(run->watcher_status) == 1, "%#x", (unsigned)run->watcher_status);
+	peer_finish(peer, 0);
+}
+
+Test(outside, nothing_timed_out, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ 0 });
+	const struct setting setting = { .send_ms = SEND_MS, .attached = true };
+	struct run *run = play(&setting, "sock tcp4; connect %u; sendall send 3000000 @up; close; sleep 300", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.ret", 3000000);
+	cr_assert(WIFEXITED(run->watcher_status) && WEXITSTATUS(run->watcher_status) == 0, "%#x", (unsigned)run->watcher_status);
+	cr_assert(!strstr(run->errors, "timed out after"), "%s", run->errors);
+	peer_finish(peer, 2000);
+}
+
+/* ---- healthy peers ------------------------------------------------------------------------------------------------- */
+
+static const struct peer_script healthy[] = {
+	{ .rcvbuf_bytes = 16384, .chunk_bytes = 8000, .pause_ms = 100 },
+	/* Pauses that are more than half of the limit, in each of which the window is probed. */
+	{ .rcvbuf_bytes = 16384, .chunk_bytes = 32000, .pause_ms = 900 },
+};
+
+ROW_TEST(outside, healthy_peer, ROWS_OF(healthy) * ROWS_OF(callers))
+{
+	need_watcher();
+	const struct caller *caller = &callers[*number % ROWS_OF(callers)];
+	const struct peer_script *script = &healthy[*number / ROWS_OF(callers)];
+	const long bytes = script->pause_ms > 500 ? 260000 : 600000;
+	struct peer *peer = peer_start(script);
+	struct setting setting = watched;
+
+	setting.watchdog_ms = 25000;
+	struct run *run = play(&setting, "sock tcp4; setopt sndbuf 60000; connect %u; %s; %s %ld %s @up; sleep 100; rawopt user_timeout; close",
+			       peer_port(peer), caller->setup, caller->upload, bytes, caller->options);
+
+	expect_clean(run);
+	expect(run, "up.ret", bytes);
+	expect(run, "rawopt.value", 0);
+	cr_assert(!strstr(run->errors, "timed out"), "%s", run->errors);
+	peer_finish(peer, 8000);
+}
+
+/* It was handed over whole, and its program waits for the answer: nobody wants to send. */
+static const char *const waits[] = { "wait poll in 3200", "wait select in 3200", "wait epoll_wait in 3200" };
+
+ROW_TEST(outside, a_request_that_was_handed_over_whole, ROWS_OF(waits))
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 8192, .start_ms = 4000, .stop = PEER_READS_ON });
+	struct run *run = play(&watched, "sock tcp4; setopt sndbuf 400000; connect %u; nonblock 1; send @up send 2000000; nonblock 0; "
+					 "%s; sleep 500; getopt error", peer_port(peer), waits[*number]);
+
+	expect_clean(run);
+	cr_assert_geq(value_of(run, "up.ret"), 300000);
+	expect(run, "getopt.value", 0);
+	cr_assert(!strstr(run->errors, "timed out"), "%s", run->errors);
+	peer_finish(peer, 4000);
+}
+
+Test(outside, a_process_that_was_frozen, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 65536, .chunk_bytes = 60000, .pause_ms = 50 });
+	struct setting setting = watched;
+
+	setting.watchdog_ms = 25000;
+	struct run *run = play(&setting, "sock tcp4; connect %u; &freeze 2500 after=300; sendall send 9000000 @up; close", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.ret", 9000000);
+	peer_finish(peer, 5000);
+}
+
+/* ---- connects ------------------------------------------------------------------------------------------------------ */
+
+Test(outside, connects, .timeout = 30)
+{
+	need_watcher();
+	struct blackhole *hole = blackhole_start(AF_INET);
+	const unsigned port = blackhole_port(hole);
+	struct run *run = play(&(struct setting){ .connect_ms = 1500, .outside = true }, "sock tcp4; connect %u", port);
+
+	expect_clean(run);
+	expect(run, "connect.errno", ETIMEDOUT);
+	expect_within(run, "connect.ms", earliest_ms(1500), latest_outside_ms(1500));
+	cr_assert(strstr(run->errors, text("connect to 127.0.0.1:%u timed out after ", port)), "%s", run->errors);
+	run = play(&(struct setting){ .connect_ms = 1500, .outside = true },
+		   "sock tcp4; nonblock 1; connect %u; wait poll out 4000; getopt error", port);
+	expect_clean(run);
+	expect(run, "getopt.value", ETIMEDOUT);
+	expect_within(run, "wait.ms", earliest_ms(1500) - 20, latest_outside_ms(1500));
+	blackhole_finish(hole);
+}
+
+/* What was connected has nothing of ours left. */
+Test(outside, a_connect_that_was_late, .timeout = 30)
+{
+	need_watcher();
+	struct blackhole *hole = blackhole_start(AF_INET);
+
+	blackhole_open_after(hole, 400);
+	struct run *run = play(&(struct setting){ .connect_ms = 3000, .outside = true },
+			       "sock tcp4; connect %u; sleep 400; rawopt user_timeout", blackhole_port(hole));
+
+	expect_clean(run);
+	expect(run, "connect.ret", 0);
+	expect(run, "rawopt.value", 0);
+	blackhole_finish(hole);
+}
+
+/* ---- the rest of the contract -------------------------------------------------------------------------------------- */
+
+Test(outside, own_user_timeout_stays, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
+	struct run *run = play(&watched, "sock tcp4; setopt user_timeout 60000; connect %u; watch; &sendall send %ld @up; sleep 1200; "
+					 "rawopt user_timeout; join up", peer_port(peer), BYTES);
+
+	expect_clean(run);
+	expect(run, "rawopt.value", 60000);
+	/* By a reset of ours, which the kernel calls by its name. */
+	cr_assert(value_of(run, "up.errno") == ECONNRESET || value_of(run, "up.errno") == EPIPE);
+	expect_within(run, "up.stall_most", earliest_ms(SEND_MS), latest_outside_ms(SEND_MS));
+	peer_finish(peer, 0);
+}
+
+Test(outside, a_dry_run_ends_nothing, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 65536, .start_ms = 3500 });
+	struct setting setting = watched;
+
+	setting.environment[0] = "SNDTIMEO_DRY_RUN=1";
+	struct run *run = play(&setting, "sock tcp4; connect %u; sendall send 9000000 @up; rawopt user_timeout; close", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.ret", 9000000);
+	expect(run, "rawopt.value", 0);
+	cr_assert(count_of(run->errors, "would have timed out after 1.5 s") == 1, "%s", run->errors);
+	peer_finish(peer, 5000);
+}
+
+/* The kernel itself hands over what stdio has, which nothing preloaded can reach. */
+Test(outside, stdio, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
+	struct run *run = play(&watched, "sock tcp4; connect %u; watch; stdio %ld @up", peer_port(peer), BYTES);
+
+	expect_clean(run);
+	expect_within(run, "up.ms", earliest_ms(SEND_MS), latest_outside_ms(SEND_MS) + 1000);
+	cr_assert(strstr(run->errors, "timed out after 1."), "%s", run->errors);
+	peer_finish(peer, 0);
+}
+
+/* A link that is away for less than the limit, for every kind of caller. */
+ROW_TEST(outside, outage_shorter_than_the_limit, ROWS_OF(callers))
+{
+	need_watcher();
+	need_link();
+	need_rto_max();
+	const struct caller *caller = &callers[*number];
+	const struct setting setting = { .send_ms = 4000, .watchdog_ms = 28000, .outside = true, .far_peer = "rcvbuf_bytes=200000 "
+					 "chunk_bytes=100000 pause_ms=40", .delay_ms = 10 };
+	struct run *run = play(&setting, "sock tcp4; connect %d at=%s; %s; &link all after=1200; &link none after=3600; %s 6000000 %s @up; "
+					 "rawopt @after user_timeout; rawopt rto_max; close; sleep 700", FAR_PORT, FAR_ADDRESS,
+			       caller->setup, caller->upload, caller->options);
+
+	expect_clean(run);
+	expect(run, "up.ret", 6000000);
+	expect(run, "after.value", 0);
+	expect(run, "rawopt.value", 120000);
+}
+
+/* Its own exit status, and nobody left behind it. */
+Test(outside, the_programs_own_status, .timeout = 30)
+{
+	need_watcher();
+	struct run *run = play(&watched, "exit 7");
+
+	cr_assert(WIFEXITED(run->status) && WEXITSTATUS(run->status) == 7, "%#x", (unsigned)run->status);
+}
