@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -97,6 +100,10 @@ static void start_telling(void)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+#ifdef M_MMAP_THRESHOLD
+	/* What thousands of connections take is given back as soon as it is not needed. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 16);
+#endif
 	line_start();
 	log_start();
 	if (settings.summary) {

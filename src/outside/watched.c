@@ -165,20 +165,25 @@ static bool is_wanted(struct watched *w, int64_t now_ns)
 	return true;
 }
 
+static void forget_clock(struct watched *w)
+{
+	free(w->clock);
+	w->clock = NULL;
+}
+
 static void calm_down(struct watched *w, int at)
 {
 	arm_take_off(w, at);
-	w->refused = false;
+	forget_clock(w);
 	w->told = false;
 	w->wanted_ns = 0;
 }
 
 static void not_refused(struct watched *w, int at, const struct look *look, int64_t now_ns)
 {
-	if (w->refused)
-		notes_count(at, &(struct stall_news){.pause_ns = stall_room(&w->clock, look, w->cookie, now_ns)});
+	if (w->clock)
+		notes_count(at, &(struct stall_news){.pause_ns = stall_room(w->clock, look, w->cookie, now_ns)});
 	calm_down(w, at);
-	stall_forget(&w->clock);
 	w->due_ns = now_ns + quiet_ns(w);
 }
 
@@ -186,7 +191,7 @@ static void not_refused(struct watched *w, int at, const struct look *look, int6
 static void give_up(struct watched *w, int at, const struct look *look, enum stall_cause cause, int64_t late_ns,
                     int64_t now_ns, struct verdicts *verdicts)
 {
-	const int64_t waited_ns = stall_waited_ns(&w->clock, cause, now_ns);
+	const int64_t waited_ns = stall_waited_ns(w->clock, cause, now_ns);
 	const bool by_kernel = cause == STALL_NO_PROGRESS && (w->armed & ARMED_SEND) && late_ns < grace_ns(w->limits->send_ms);
 
 	w->due_ns = now_ns + DUE_SLICE_NS;
@@ -201,11 +206,13 @@ static void give_up(struct watched *w, int at, const struct look *look, enum sta
 static void refused(struct watched *w, int at, const struct look *look, int64_t now_ns, struct verdicts *verdicts)
 {
 	struct stall_news news;
+
+	if (!w->clock && !(w->clock = calloc(1, sizeof *w->clock)))
+		return;
 	const int64_t floor_ns = w->looked_ns ? w->looked_ns : now_ns;
 	const int64_t slice_ns = most(stall_slice_ns(w->limits), DUE_SLICE_NS);
-	const int64_t left_ns = stall_left_ns(&w->clock, look, w->limits, w->cookie, floor_ns, now_ns, true, &news);
+	const int64_t left_ns = stall_left_ns(w->clock, look, w->limits, w->cookie, floor_ns, now_ns, true, &news);
 
-	w->refused = true;
 	notes_count(at, &news);
 	if (news.moved)
 		w->told = false;
@@ -218,7 +225,7 @@ static void refused(struct watched *w, int at, const struct look *look, int64_t 
 		arm_for_verdict(w, at, look, left_ns, now_ns);
 	w->keeps = left_ns <= HELD_SLICES * slice_ns || (w->armed & ARMED_SEND);
 	if (w->keeps)
-		notes_take(w, at, REPORT_SEND, why_stalled(look, news.cause, stall_waited_ns(&w->clock, news.cause, now_ns)));
+		notes_take(w, at, REPORT_SEND, why_stalled(look, news.cause, stall_waited_ns(w->clock, news.cause, now_ns)));
 	if (left_ns <= 0)
 		give_up(w, at, look, news.cause, -left_ns, now_ns, verdicts);
 }
@@ -270,8 +277,8 @@ static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *v
 	/* It was found a little after it began; the kernel counts from there. */
 	if ((w->armed & ARMED_CONNECT) && w->connect_ns && connect_ns >= limit_ns - limit_ns / FOUND_PART - GRACE_LEAST_NS)
 		notes_tell(w, most(connect_ns, limit_ns), verdicts);
-	else if ((w->armed & ARMED_SEND) && w->refused) {
-		const int64_t waited_ns = stall_waited_ns(&w->clock, STALL_NO_PROGRESS, now_ns);
+	else if ((w->armed & ARMED_SEND) && w->clock) {
+		const int64_t waited_ns = stall_waited_ns(w->clock, STALL_NO_PROGRESS, now_ns);
 
 		if (waited_ns >= w->limits->send_ms * NS_PER_MS - stall_slice_ns(w->limits))
 			notes_tell(w, waited_ns, verdicts);
@@ -280,9 +287,9 @@ static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *v
 	arm_take_off(w, at);
 	w->armed = 0;
 	w->connect_ns = 0;
-	w->through = w->refused = false;
+	w->through = false;
 	w->limits = NULL;
-	stall_forget(&w->clock);
+	forget_clock(w);
 	w->due_ns = now_ns + quiet_ns(w);
 }
 
@@ -355,6 +362,7 @@ void watched_end(struct watched *w)
 		close(at);
 	}
 	w->held = -1;
+	forget_clock(w);
 	free(w->unacked);
 	free(w->notes);
 	w->unacked = NULL;

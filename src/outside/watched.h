@@ -18,7 +18,7 @@
 #include "tell/report.h"
 
 /** So many processes that have the same socket are asked whether they want to send. */
-#define HOLDERS_MOST 3
+#define HOLDERS_MOST 2
 
 struct holder {
 	struct member *member;
@@ -37,7 +37,7 @@ struct watched {
 	uint64_t cookie;                 /**< SO_COOKIE; 0: no socket that limits cover */
 	struct holder holders[HOLDERS_MOST];
 	const struct limits *limits;     /**< NULL: not known yet */
-	struct stall_clock clock;        /**< of the send timeout */
+	struct stall_clock *clock;       /**< of the send timeout, while it is refused; NULL: it is not */
 	struct stall_clock *unacked;     /**< of SNDTIMEO_UNACKED, where that is set */
 	struct timeout *notes;           /**< what there would be to tell: the kernel forgets it with the verdict; NULL: none yet */
 	int64_t due_ns;                  /**< the next look */
@@ -59,7 +59,7 @@ struct watched {
 	uint8_t flags;                   /**< as descriptor.h has them: DESCRIPTOR_MPTCP */
 	bool begun;                      /**< it was looked at, and cookie tells whether limits cover it */
 	bool keeps;                      /**< the duplicate is to be held on to */
-	bool refused, told, through;     /**< no room at the last look; what there is to tell was told; it was connected */
+	bool told, through;              /**< what there is to tell was told; it was connected */
 };
 
 /** What happened, for the exit status. */

@@ -30,11 +30,16 @@
 #define LOOK_SHARE 8
 #define LOOK_LEAST_NS (2 * NS_PER_MS)
 
+struct found {
+	uint64_t inode;
+	struct holder holder;
+};
+
 struct watcher {
 	struct family *family;
 	struct watched *all;        /* in the order of their inodes */
-	size_t count, room;
-	struct watched *found;      /* by the scan that is under way; only inode and one holder each */
+	size_t count;
+	struct found *found;        /* by the scan that is under way */
 	size_t n_found, found_room;
 	struct verdicts verdicts;
 	int64_t scan_ns;            /* when the next scan is due */
@@ -73,21 +78,6 @@ static int64_t scan_slice_ns(void)
 	return slice_ns < SCAN_LEAST_NS ? SCAN_LEAST_NS : slice_ns;
 }
 
-static bool append(struct watched **all, size_t *count, size_t *room, const struct watched *one)
-{
-	if (*count == *room) {
-		const size_t more = *room ? 2 * *room : 64;
-		struct watched *grown = reallocarray(*all, more, sizeof *grown);
-
-		if (!grown)
-			return false;
-		*all = grown;
-		*room = more;
-	}
-	(*all)[(*count)++] = *one;
-	return true;
-}
-
 struct scan {
 	struct watcher *watcher;
 	struct member *member;
@@ -97,41 +87,27 @@ static bool take_found(int fd, uint64_t inode, void *context)
 {
 	const struct scan *scan = context;
 	struct watcher *w = scan->watcher;
-	const struct watched found = {.inode = inode, .holders = {{scan->member, fd}}, .held = -1};
 
-	return append(&w->found, &w->n_found, &w->found_room, &found);
+	if (w->n_found == w->found_room) {
+		const size_t more = w->found_room ? 2 * w->found_room : 64;
+		struct found *grown = reallocarray(w->found, more, sizeof *grown);
+
+		if (!grown)
+			return false;
+		w->found = grown;
+		w->found_room = more;
+	}
+	w->found[w->n_found++] = (struct found){inode, {scan->member, fd}};
+	return true;
 }
 
 static int by_inode(const void *one, const void *other)
 {
-	const struct watched *first = one, *second = other;
+	const struct found *first = one, *second = other;
 
 	if (first->inode != second->inode)
 		return first->inode < second->inode ? -1 : 1;
-	return (first->holders[0].fd > second->holders[0].fd) - (first->holders[0].fd < second->holders[0].fd);
-}
-
-/* The same socket at several descriptors, or in several processes, is one. */
-static void unite_found(struct watcher *w)
-{
-	size_t kept = 0;
-
-	if (w->n_found)
-		qsort(w->found, w->n_found, sizeof *w->found, by_inode);
-	for (size_t i = 0; i < w->n_found; i++) {
-		struct watched *last = kept ? &w->found[kept - 1] : NULL;
-
-		if (!last || last->inode != w->found[i].inode) {
-			w->found[kept++] = w->found[i];
-			continue;
-		}
-		for (size_t j = 0; j < HOLDERS_MOST; j++)
-			if (!last->holders[j].member) {
-				last->holders[j] = w->found[i].holders[0];
-				break;
-			}
-	}
-	w->n_found = kept;
+	return (first->holder.fd > second->holder.fd) - (first->holder.fd < second->holder.fd);
 }
 
 /* Nobody has it any more but us, if it was about to have its verdict: it may have had it. */
@@ -142,37 +118,50 @@ static void let_go(struct watcher *w, struct watched *one, int64_t now_ns)
 	watched_end(one);
 }
 
-/* What was found takes the place of what was known; both are in the order of their inodes. */
+/* What was found takes the place of what was known; both are in the order of their inodes. The same socket at several
+ * descriptors, or in several processes, is one. */
 static void merge(struct watcher *w, int64_t now_ns)
 {
-	size_t before = 0;
+	struct watched *all = calloc(w->n_found + 1, sizeof *all);
+	size_t count = 0, before = 0;
 
-	for (size_t i = 0; i < w->n_found; i++) {
-		struct watched *found = &w->found[i];
+	/* Then all stays as it was. */
+	if (!all)
+		return;
+	for (size_t i = 0; i < w->n_found; count++) {
+		const uint64_t inode = w->found[i].inode;
+		struct watched *one = &all[count];
 
-		while (before < w->count && w->all[before].inode < found->inode)
+		while (before < w->count && w->all[before].inode < inode)
 			let_go(w, &w->all[before++], now_ns);
-		if (before < w->count && w->all[before].inode == found->inode) {
-			struct watched known = w->all[before++];
-
-			memcpy(known.holders, found->holders, sizeof known.holders);
-			*found = known;
-		}
-		/* Or its process was about to become another program just then. */
-		if (!found->begun)
-			watched_begin(found, now_ns);
+		if (before < w->count && w->all[before].inode == inode)
+			*one = w->all[before++];
+		else
+			*one = (struct watched){.inode = inode, .held = -1};
+		memset(one->holders, 0, sizeof one->holders);
+		for (size_t holder = 0; i < w->n_found && w->found[i].inode == inode; i++)
+			if (holder < HOLDERS_MOST)
+				one->holders[holder++] = w->found[i].holder;
+		/* It is new, or its process was about to become another program just then. */
+		if (!one->begun)
+			watched_begin(one, now_ns);
 	}
 	while (before < w->count)
 		let_go(w, &w->all[before++], now_ns);
-	struct watched *const all = w->all;
-	const size_t room = w->room;
+	free(w->all);
+	w->all = all;
+	w->count = count;
+}
 
-	w->all = w->found;
-	w->count = w->n_found;
-	w->room = w->found_room;
-	w->found = all;
-	w->found_room = room;
-	w->n_found = 0;
+/* Nothing is kept that the next scan makes anew: there may be thousands. */
+static void unite(struct watcher *w, int64_t now_ns)
+{
+	if (w->n_found)
+		qsort(w->found, w->n_found, sizeof *w->found, by_inode);
+	merge(w, now_ns);
+	free(w->found);
+	w->found = NULL;
+	w->n_found = w->found_room = 0;
 }
 
 static void tell_active(const struct member *member, void *context)
@@ -193,8 +182,7 @@ static void scan(struct watcher *w, int64_t now_ns)
 		family_rename(of.member);
 		process_sockets(&of.member->process, take_found, &of);
 	}
-	unite_found(w);
-	merge(w, now_ns);
+	unite(w, now_ns);
 	const int64_t took_ns = clock_now_ns() - now_ns, slice_ns = scan_slice_ns();
 
 	w->scan_ns = now_ns + (took_ns * SCAN_SHARE > slice_ns ? took_ns * SCAN_SHARE : slice_ns);
@@ -277,15 +265,10 @@ static void take_signals(sigset_t *mask)
 struct verdicts watcher_run(struct family *family, int64_t until_ns)
 {
 	struct watcher w = {.family = family};
-	const struct member *first = family->count ? family->all[0] : NULL;
+	const pid_t id = family->count ? family->all[0]->process.id : 0;
 	char name[PROCESS_NAME_SIZE] = "";
-	pid_t id = 0;
 	sigset_t mask;
 
-	if (first) {
-		id = first->process.id;
-		memcpy(name, first->process.name, sizeof name);
-	}
 	take_signals(&mask);
 	for (;;) {
 		int64_t now_ns = clock_now_ns();
@@ -294,6 +277,9 @@ struct verdicts watcher_run(struct family *family, int64_t until_ns)
 			scan(&w, now_ns);
 		if (!family->count || stopped || now_ns >= until_ns)
 			break;
+		/* For the summary: it has become the program by now. */
+		if (family->all[0]->process.id == id)
+			memcpy(name, family->all[0]->process.name, sizeof name);
 		now_ns = clock_now_ns();
 		int64_t next_ns = look_at_due(&w, now_ns);
 

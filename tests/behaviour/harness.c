@@ -251,6 +251,18 @@ static pid_t attach(const struct setting *setting, pid_t to, int results, int er
 	return spawn(arguments, environment_of(setting), 0, results, errors);
 }
 
+/* Each at a moment of its own, from before it looks for the first time to some looks later. */
+static void kill_watchers(const struct setting *setting, pid_t to, int results, int errors)
+{
+	for (int i = 0; i < setting->killed; i++) {
+		const pid_t watcher = attach(setting, to, results, errors);
+
+		usleep((useconds_t)(i * 7919 % 97 + 3) * 1000);
+		kill(watcher, SIGKILL);
+		cr_assert(waitpid(watcher, NULL, 0) == watcher);
+	}
+}
+
 void need_rto_max(void)
 {
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -333,6 +345,8 @@ struct run *play(const struct setting *setting, const char *format, ...)
 	int64_t until_ms = now_ms() + (setting->watchdog_ms ? setting->watchdog_ms : WATCHDOG_MS) +
 			   (sanitized() ? SANITIZED_GRACE_MS : 0);
 	pid_t pid = start(setting, script, control, results[1], errors[1]);
+
+	kill_watchers(setting, pid, results[1], errors[1]);
 	const pid_t watcher = setting->attached ? attach(setting, pid, results[1], errors[1]) : -1;
 
 	run->script = script;

@@ -52,6 +52,7 @@ struct setting {
 	int delay_ms;           /**< of that link, each way */
 	bool outside;           /**< without the library, under `sndtimeo --outside` */
 	bool attached;          /**< without the library; `sndtimeo --attach` watches it from the beginning */
+	int killed;             /**< of a setting that is attached: so many of who watches are killed first, one after the other */
 };
 
 #define FAR_ADDRESS "10.9.0.2"

@@ -249,6 +249,22 @@ ROW_TEST(outside, outage_shorter_than_the_limit, ROWS_OF(callers))
 	expect(run, "rawopt.value", 120000);
 }
 
+/* A hundred of them: what was not stalled for long has nothing left, and the upload arrives. */
+Test(outside, watchers_that_are_killed, .timeout = 60)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 16384, .chunk_bytes = 16000, .pause_ms = 250 });
+	const struct setting setting = { .send_ms = SEND_MS, .connect_ms = 3000, .attached = true, .killed = 100, .watchdog_ms = 40000 };
+	struct run *run = play(&setting, "sock tcp4; setopt sndbuf 60000; connect %u; sendall send 700000 @up; rawopt user_timeout; close; "
+					 "sleep 300", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.ret", 700000);
+	expect(run, "rawopt.value", 0);
+	cr_assert(!strstr(run->errors, "timed out after"), "%s", run->errors);
+	peer_finish(peer, 8000);
+}
+
 /* Its own exit status, and nobody left behind it. */
 Test(outside, the_programs_own_status, .timeout = 30)
 {
