@@ -4,6 +4,8 @@
  */
 #include "outside/watched.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -47,18 +49,17 @@ static int64_t most(int64_t one, int64_t other)
 	return one > other ? one : other;
 }
 
-static const struct limits *limits_known_of(const struct watched *w)
-{
-	return w->limits ? w->limits : &settings.limits;
-}
-
 /** When to look again at what is not refused. */
 static int64_t quiet_ns(const struct watched *w)
 {
-	const struct limits *limits = limits_known_of(w);
-	const int32_t ms = limits->send_ms ? limits->send_ms : limits->unacked_ms ? limits->unacked_ms : 4000;
+	const struct limits *limits = w->limits ? w->limits : &settings.limits;
+	int64_t quiet_ns = QUIET_MOST_NS;
 
-	return least(ms * NS_PER_MS / QUIET_LOOKS, QUIET_MOST_NS);
+	if (limits->send_ms)
+		quiet_ns = least(quiet_ns, limits->send_ms * NS_PER_MS / QUIET_LOOKS);
+	if (limits->unacked_ms)
+		quiet_ns = least(quiet_ns, limits->unacked_ms * NS_PER_MS / QUIET_LOOKS);
+	return quiet_ns;
 }
 
 static int64_t grace_ns(int32_t limit_ms)
@@ -93,7 +94,7 @@ static void connecting(struct watched *w, int at, int64_t now_ns, struct verdict
 	const int64_t limit_ns = limit_ms * NS_PER_MS;
 
 	if (!w->connect_ns)
-		w->connect_ns = w->looked_ns ? w->looked_ns : now_ns;
+		w->connect_ns = now_ns;
 	w->due_ns = now_ns + (limit_ms ? most(limit_ns / CONNECT_LOOKS, DUE_SLICE_NS) : QUIET_MOST_NS);
 	if (!limit_ms || w->told)
 		return;
@@ -184,7 +185,19 @@ static void not_refused(struct watched *w, int at, const struct look *look, int6
 	if (w->clock)
 		notes_count(at, &(struct stall_news){.pause_ns = stall_room(w->clock, look, w->cookie, now_ns)});
 	calm_down(w, at);
-	w->due_ns = now_ns + quiet_ns(w);
+	/* Where something is outstanding a refusal is to be seen as it begins. */
+	w->due_ns = now_ns + (look->outstanding ? most(stall_slice_ns(w->limits), DUE_SLICE_NS) : quiet_ns(w));
+}
+
+/** Since when nothing has moved, at the earliest: what a stall may be counted from that is seen now and was not before. The kernel
+ * tells for how long anything has been outstanding. */
+static int64_t floor_ns(const struct watched *w, const struct look *look, bool goes_on, int64_t now_ns)
+{
+	if (!w->looked_ns || goes_on)
+		return w->looked_ns ? w->looked_ns : now_ns;
+	if (w->outstanding || look->busy_ns <= w->busy_ns)
+		return now_ns;
+	return most(w->looked_ns, now_ns - (look->busy_ns - w->busy_ns));
 }
 
 /** The verdict is due: the kernel's, if that was armed in time, else ours. */
@@ -206,12 +219,12 @@ static void give_up(struct watched *w, int at, const struct look *look, enum sta
 static void refused(struct watched *w, int at, const struct look *look, int64_t now_ns, struct verdicts *verdicts)
 {
 	struct stall_news news;
+	const int64_t since_ns = floor_ns(w, look, w->clock, now_ns);
 
 	if (!w->clock && !(w->clock = calloc(1, sizeof *w->clock)))
 		return;
-	const int64_t floor_ns = w->looked_ns ? w->looked_ns : now_ns;
 	const int64_t slice_ns = most(stall_slice_ns(w->limits), DUE_SLICE_NS);
-	const int64_t left_ns = stall_left_ns(w->clock, look, w->limits, w->cookie, floor_ns, now_ns, true, &news);
+	const int64_t left_ns = stall_left_ns(w->clock, look, w->limits, w->cookie, since_ns, now_ns, true, &news);
 
 	notes_count(at, &news);
 	if (news.moved)
@@ -242,8 +255,8 @@ static void look_at_unacked(struct watched *w, int at, const struct look *look, 
 		stall_forget(w->unacked);
 		return;
 	}
-	const int64_t floor_ns = w->looked_ns ? w->looked_ns : now_ns;
-	const int64_t left_ns = stall_left_ns(w->unacked, look, &limits, w->cookie, floor_ns, now_ns, true, &news);
+	const int64_t since_ns = floor_ns(w, look, w->outstanding, now_ns);
+	const int64_t left_ns = stall_left_ns(w->unacked, look, &limits, w->cookie, since_ns, now_ns, true, &news);
 
 	w->due_ns = least(w->due_ns, now_ns + (left_ns > 0 ? least(left_ns, stall_slice_ns(&limits)) : DUE_SLICE_NS));
 	if (left_ns > 0 || w->told)
@@ -264,6 +277,19 @@ static void established(struct watched *w, int at, const struct look *look, int6
 		not_refused(w, at, look, now_ns);
 	else
 		refused(w, at, look, now_ns, verdicts);
+	look_at_unacked(w, at, look, now_ns, verdicts);
+}
+
+/** Its program has closed it for sending, and what was handed over is still to be acknowledged. */
+static bool is_ending(const struct look *look)
+{
+	return look->state == TCP_FIN_WAIT1 || look->state == TCP_CLOSING || look->state == TCP_LAST_ACK;
+}
+
+static void ending(struct watched *w, int at, const struct look *look, int64_t now_ns, struct verdicts *verdicts)
+{
+	calm_down(w, at);
+	w->due_ns = now_ns + quiet_ns(w);
 	look_at_unacked(w, at, look, now_ns, verdicts);
 }
 
@@ -321,7 +347,7 @@ bool watched_begin(struct watched *w, int64_t now_ns)
 
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 {
-	struct look look;
+	struct look look = {0};
 	const int at = w->held >= 0 ? w->held : holders_duplicate(w);
 
 	w->due_ns = NEVER_NS;
@@ -330,17 +356,21 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 		return;
 	const bool given_up = w->held >= 0 && !holders_are_there(w);
 	if (socket_look(at, w->flags, &look)) {
-		if (!w->limits && (look.connecting || look.established))
+		if (!w->limits && (look.connecting || look.established || is_ending(&look)))
 			w->limits = limits_of(at, NULL);
 		if (look.connecting)
 			connecting(w, at, now_ns, verdicts);
 		else if (look.established)
 			established(w, at, &look, now_ns, verdicts);
+		else if (is_ending(&look))
+			ending(w, at, &look, now_ns, verdicts);
 		else if (w->limits)
 			closed(w, at, now_ns, verdicts);
 		else
 			w->due_ns = now_ns + quiet_ns(w);
 	}
+	w->outstanding = look.outstanding;
+	w->busy_ns = look.busy_ns;
 	w->looked_ns = now_ns;
 	/* What its program has closed is not to be kept open by us. */
 	if (given_up && w->keeps) {

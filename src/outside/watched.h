@@ -42,6 +42,7 @@ struct watched {
 	struct timeout *notes;           /**< what there would be to tell: the kernel forgets it with the verdict; NULL: none yet */
 	int64_t due_ns;                  /**< the next look */
 	int64_t looked_ns;               /**< the last one; 0: none */
+	int64_t busy_ns;                 /**< look.busy_ns then */
 	int64_t connect_ns;              /**< since when it connects; 0: it does not */
 	int64_t shut_ns;                 /**< look.shut_ns at the last look */
 	uint64_t progress;               /**< look.progress at the last look */
@@ -59,6 +60,7 @@ struct watched {
 	uint8_t flags;                   /**< as descriptor.h has them: DESCRIPTOR_MPTCP */
 	bool begun;                      /**< it was looked at, and cookie tells whether limits cover it */
 	bool keeps;                      /**< the duplicate is to be held on to */
+	bool outstanding;                /**< something was, at the last look */
 	bool told, through;              /**< what there is to tell was told; it was connected */
 };
 

@@ -43,6 +43,7 @@ struct watcher {
 	size_t n_found, found_room;
 	struct verdicts verdicts;
 	int64_t scan_ns;            /* when the next scan is due */
+	int64_t scanned_ns;         /* when the last one was; 0: there was none */
 };
 
 static volatile sig_atomic_t stopped;
@@ -137,7 +138,8 @@ static void merge(struct watcher *w, int64_t now_ns)
 		if (before < w->count && w->all[before].inode == inode)
 			*one = w->all[before++];
 		else
-			*one = (struct watched){.inode = inode, .held = -1};
+			/* It was not there at the scan before. */
+			*one = (struct watched){.inode = inode, .held = -1, .looked_ns = w->scanned_ns};
 		memset(one->holders, 0, sizeof one->holders);
 		for (size_t holder = 0; i < w->n_found && w->found[i].inode == inode; i++)
 			if (holder < HOLDERS_MOST)
@@ -184,6 +186,8 @@ static void scan(struct watcher *w, int64_t now_ns)
 	}
 	unite(w, now_ns);
 	const int64_t took_ns = clock_now_ns() - now_ns, slice_ns = scan_slice_ns();
+
+	w->scanned_ns = now_ns;
 
 	w->scan_ns = now_ns + (took_ns * SCAN_SHARE > slice_ns ? took_ns * SCAN_SHARE : slice_ns);
 }

@@ -249,6 +249,22 @@ ROW_TEST(outside, outage_shorter_than_the_limit, ROWS_OF(callers))
 	expect(run, "rawopt.value", 120000);
 }
 
+/* SNDTIMEO_UNACKED: nobody wants to send any more, and nothing is acknowledged. */
+Test(outside, a_small_request_that_is_never_acknowledged, .timeout = 40)
+{
+	need_watcher();
+	need_link();
+	const struct setting setting = { .watchdog_ms = 20000, .outside = true, .far_peer = "", .delay_ms = 5,
+					 .environment = { "SNDTIMEO_UNACKED=1500ms", "SNDTIMEO_SEND=30" } };
+	struct run *run = play(&setting, "sock tcp4; connect %d at=%s; sleep 300; link all; sleep 100; send send 1000; shutdown wr; recv @up recv 10; "
+					 "sleep 100", FAR_PORT, FAR_ADDRESS);
+
+	expect_clean(run);
+	expect(run, "up.ret", -1);
+	expect_within(run, "up.ms", earliest_ms(1500), latest_outside_ms(1500) + 100);
+	cr_assert(strstr(run->errors, "TCP_USER_TIMEOUT"), "%s", run->errors);
+}
+
 /* A hundred of them: what was not stalled for long has nothing left, and the upload arrives. */
 Test(outside, watchers_that_are_killed, .timeout = 60)
 {

@@ -4,8 +4,6 @@
 // Server: sink
 // Build: cc -O2 -static -o $BUILT/upload $FILE
 // Run: $BUILT/upload
-// Cannot 1 2 3 4 5 6 7 8 9 10 11 12: no loader runs in it, so nothing can be preloaded (ld.so(8)). sndtimeo refuses to
-//   start it, with 125
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>

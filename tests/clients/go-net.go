@@ -3,8 +3,6 @@
 // Server: sink
 // Build: HOME=$BUILT CGO_ENABLED=0 go build -o $BUILT/upload $FILE
 // Run: $BUILT/upload
-// Cannot 1 2 3 4 5 6 7 8 9 10 11 12: Go calls the kernel itself, without libc (runtime/internal/syscall), linked
-//   statically or not. sndtimeo refuses to start it, with 125
 package main
 
 import (
