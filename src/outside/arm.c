@@ -28,6 +28,8 @@
 #define PROBE_LEAST_NS (200 * NS_PER_MS)
 /** Doublings that are counted; the timer is at its most long before. */
 #define BACKOFF_MOST 12
+/** What is known better by less than this is not worth two system calls. */
+#define BETTER_MS 10
 /** Of the kernel's clock, and what a timer may be late. */
 #define TICK_NS (10 * NS_PER_MS)
 /** What the timer doubles to (net.ipv4.tcp_rto_max_ms). */
@@ -211,10 +213,11 @@ void arm_for_verdict(struct watched *w, int at, const struct look *look, int64_t
 	const bool nudges = !(w->armed & ARMED_PROBES) && look->in_flight && look->window &&
 	                    now_ns < again_ns - SLICES_BEFORE * slice_ns;
 
-	if (w->armed & ARMED_SEND && !nudges && w->armed_ms == w->verdict_ms)
-		return;
 	const int32_t ms = (int32_t)(((nudges ? again_ns : until_ns) - w->from_ns) / NS_PER_MS);
 
+	/* Once it is the verdict's, it is only made better. */
+	if ((w->armed & ARMED_SEND) && !nudges && w->armed_ms == w->verdict_ms && ms > w->armed_ms - BETTER_MS)
+		return;
 	if (arm_user_timeout(w, at, ARMED_SEND, ms) && !nudges)
 		w->verdict_ms = ms;
 }
