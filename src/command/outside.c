@@ -46,7 +46,7 @@
 #define EXIT_OWN_FAILURE 125
 
 /** The variable by which orphans are found: its value names one watcher. */
-#define MARK "SNDTIMEO_OUTSIDE"
+#define MARK "_SNDTIMEO_WATCHER"
 
 /* ---- rights ------------------------------------------------------------------------------------------------------ */
 

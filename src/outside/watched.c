@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** @file
  * @brief One connection that is watched from outside its process.
+ *
+ * Longer than 400 lines, because a connection is one thing: what is done in each of its states is read together.
  */
 #include "outside/watched.h"
 
@@ -60,6 +62,14 @@ static int64_t quiet_ns(const struct watched *w)
 	if (limits->unacked_ms)
 		quiet_ns = least(quiet_ns, limits->unacked_ms * NS_PER_MS / QUIET_LOOKS);
 	return quiet_ns;
+}
+
+/** When to look again at what may begin to connect at any moment. */
+static int64_t unconnected_ns(const struct watched *w)
+{
+	const int64_t part_ns = settings.limits.connect_ms * NS_PER_MS / CONNECT_LOOKS;
+
+	return part_ns ? least(quiet_ns(w), most(part_ns, DUE_SLICE_NS)) : quiet_ns(w);
 }
 
 static int64_t grace_ns(int32_t limit_ms)
@@ -201,14 +211,17 @@ static int64_t floor_ns(const struct watched *w, const struct look *look, bool g
 }
 
 /** The verdict is due: the kernel's, if that was armed in time, else ours. */
-static void give_up(struct watched *w, int at, const struct look *look, enum stall_cause cause, int64_t late_ns,
-                    int64_t now_ns, struct verdicts *verdicts)
+static void give_up(struct watched *w, int at, const struct look *look, enum stall_cause cause, int64_t now_ns,
+                    struct verdicts *verdicts)
 {
 	const int64_t waited_ns = stall_waited_ns(w->clock, cause, now_ns);
-	const bool by_kernel = cause == STALL_NO_PROGRESS && (w->armed & ARMED_SEND) && late_ns < grace_ns(w->limits->send_ms);
+	const bool armed = w->armed & ARMED_SEND;
+	/* The library may be inside as well, and is first then. */
+	const int64_t ours_ns = armed ? grace_ns(w->limits->send_ms) : stall_slice_ns(w->limits) + DUE_SLICE_NS;
 
 	w->due_ns = now_ns + DUE_SLICE_NS;
-	if (settings.dry_run || !by_kernel) {
+	if (settings.dry_run || cause != STALL_NO_PROGRESS ||
+	    (waited_ns >= w->limits->send_ms * NS_PER_MS + ours_ns && !socket_ended(at))) {
 		notes_take(w, at, REPORT_SEND, why_stalled(look, cause, waited_ns));
 		notes_tell(w, waited_ns, verdicts);
 		end_it(w, at);
@@ -240,7 +253,7 @@ static void refused(struct watched *w, int at, const struct look *look, int64_t 
 	if (w->keeps)
 		notes_take(w, at, REPORT_SEND, why_stalled(look, news.cause, stall_waited_ns(w->clock, news.cause, now_ns)));
 	if (left_ns <= 0)
-		give_up(w, at, look, news.cause, -left_ns, now_ns, verdicts);
+		give_up(w, at, look, news.cause, now_ns, verdicts);
 }
 
 /** SNDTIMEO_UNACKED: outstanding bytes without progress, whether or not anybody wants to send. */
@@ -303,7 +316,7 @@ static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *v
 	/* It was found a little after it began; the kernel counts from there. */
 	if ((w->armed & ARMED_CONNECT) && w->connect_ns && connect_ns >= limit_ns - limit_ns / FOUND_PART - GRACE_LEAST_NS)
 		notes_tell(w, most(connect_ns, limit_ns), verdicts);
-	else if ((w->armed & ARMED_SEND) && w->clock) {
+	else if ((w->armed & ARMED_SEND) && w->clock && !socket_ended(at)) {
 		const int64_t waited_ns = stall_waited_ns(w->clock, STALL_NO_PROGRESS, now_ns);
 
 		if (waited_ns >= w->limits->send_ms * NS_PER_MS - stall_slice_ns(w->limits))
@@ -316,7 +329,7 @@ static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *v
 	w->through = false;
 	w->limits = NULL;
 	forget_clock(w);
-	w->due_ns = now_ns + quiet_ns(w);
+	w->due_ns = now_ns + unconnected_ns(w);
 }
 
 /* ---- the look ------------------------------------------------------------------------------------------------------ */
@@ -367,7 +380,7 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 		else if (w->limits)
 			closed(w, at, now_ns, verdicts);
 		else
-			w->due_ns = now_ns + quiet_ns(w);
+			w->due_ns = now_ns + unconnected_ns(w);
 	}
 	w->outstanding = look.outstanding;
 	w->busy_ns = look.busy_ns;

@@ -22,6 +22,7 @@ static long latest_outside_ms(long limit_ms)
 	return limit_ms + (part_ms > 150 ? part_ms : 150) + GRACE_MS + (sanitized() ? 2000 : 0);
 }
 
+static const struct peer_script never_reads = { .stop = PEER_STALLS };
 static const struct setting watched = { .send_ms = SEND_MS, .outside = true };
 
 static const struct caller callers[] = {
@@ -286,6 +287,23 @@ Test(outside, watchers_that_are_killed, .timeout = 60)
 	expect(run, "rawopt.value", 0);
 	cr_assert(!strstr(run->errors, "timed out after"), "%s", run->errors);
 	peer_finish(peer, 8000);
+}
+
+/* With the library inside as well: whoever is first ends it, and neither does harm to the other. */
+Test(outside, both_at_once, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&never_reads);
+	struct setting setting = watched;
+
+	setting.environment[0] = text("LD_PRELOAD=%s", needed("SNDTIMEO_TEST_LIBRARY"));
+	struct run *run = play(&setting, "sock tcp4; connect %u; watch; sendall send %ld @up; sleep 300; close", peer_port(peer), BYTES);
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_within(run, "up.stall_most", earliest_ms(SEND_MS), latest_outside_ms(SEND_MS));
+	cr_assert(strstr(run->errors, "timed out after 1.5 s"), "%s", run->errors);
+	peer_finish(peer, 0);
 }
 
 /* Its own exit status, and nobody left behind it. */
