@@ -362,8 +362,10 @@ int main(int argc, char **argv)
 		fail(library, defect);
 
 	const struct finding finding = reach_of(library, command);
-	const struct choice choice = way_choose(request.way, &finding);
+	struct choice choice = way_choose(request.way, &finding);
 
+	if (choice.way == WAY_OUTSIDE)
+		choice.why_not = request.check ? outside_defect() : outside_start();
 	if (request.check) {
 		const bool limited = way_show(command[0], library, &finding, &choice);
 
@@ -373,9 +375,7 @@ int main(int argc, char **argv)
 		way_tell(&choice, &finding);
 	else
 		way_refuse(&choice, &finding, request.way);
-	if (choice.way == WAY_OUTSIDE && !choice.why_not)
-		outside_start();
-	else if (choice.way == WAY_INSIDE)
+	if (choice.way == WAY_INSIDE)
 		set_preload(library, &finding);
 
 	/* No fork: the program keeps our pid, and its parent gets its exit status and may signal it. */

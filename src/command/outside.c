@@ -63,32 +63,6 @@ static const char *advice_for(int error)
 	}
 }
 
-/* The child looks into us as a watcher would. */
-static int try_it(void)
-{
-	const pid_t own = getpid();
-	int status;
-	const pid_t child = fork();
-
-	if (child == 0) {
-		struct family family = {0};
-		const struct member *member = family_add(&family, own);
-
-		_exit(member ? watcher_may(member) : errno);
-	}
-	prctl(PR_SET_PTRACER, child, 0, 0, 0);
-	if (child < 0 || waitpid(child, &status, 0) < 0)
-		return errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EPERM;
-}
-
-const char *outside_defect(void)
-{
-	const int error = try_it();
-
-	return error ? advice_for(error) : NULL;
-}
-
 /* ---- the watcher of a program ------------------------------------------------------------------------------------ */
 
 static void start_telling(void)
@@ -112,16 +86,17 @@ static void start_telling(void)
 	}
 }
 
-/* It holds nothing of the program's but where lines go. */
-static void leave_descriptors(int kept)
+/* It holds nothing of the program's but where lines go. The launcher's end may be a standard descriptor, if one was closed. */
+static void leave_descriptors(int launcher)
 {
+	dup2(launcher, TO_LAUNCHER);
+
 	const int null = open("/dev/null", O_RDWR);
 
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	if (settings.log != LOG_TO_STDERR)
 		dup2(null, STDERR_FILENO);
-	dup3(kept, TO_LAUNCHER, O_CLOEXEC);
 	/* Linux 5.9, which is little younger than what is needed anyway. */
 	if (syscall(SYS_close_range, TO_LAUNCHER + 1, ~0u, 0) != 0)
 		for (int fd = TO_LAUNCHER + 1; fd < MOST_CLOSED; fd++)
@@ -137,7 +112,8 @@ static bool be_named(void)
 	return write(TO_LAUNCHER, &own, sizeof own) == sizeof own && read(TO_LAUNCHER, &go, 1) == 1;
 }
 
-static _Noreturn void watch_program(pid_t program, int launcher)
+/* Watch @p program, or only say whether that can be done. */
+static _Noreturn void watch_program(pid_t program, int launcher, bool only_asked)
 {
 	static const int terminals[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE};
 	struct family family = {0};
@@ -157,59 +133,73 @@ static _Noreturn void watch_program(pid_t program, int launcher)
 
 	(void)!write(TO_LAUNCHER, &error, sizeof error);
 	close(TO_LAUNCHER);
-	if (error)
-		_exit(EXIT_OWN_FAILURE);
+	if (error || only_asked)
+		_exit(error ? EXIT_OWN_FAILURE : EXIT_SUCCESS);
 	start_telling();
 	watcher_run(&family, NEVER_NS);
 	_exit(EXIT_SUCCESS);
 }
 
-static _Noreturn void fail(const char *why)
-{
-	fprintf(stderr, "sndtimeo: --outside: %s\n", why);
-	exit(EXIT_OWN_FAILURE);
-}
-
 /* Given to init, or to a subreaper: the program never hears of it. */
-static void fork_twice(const int ends[2])
+static bool fork_twice(const int ends[2], bool only_asked)
 {
 	const pid_t own = getpid(), between = fork();
 
 	if (between < 0)
-		fail(strerror(errno));
+		return false;
 	if (between == 0) {
-		const pid_t watcher = fork();
-
-		if (watcher == 0) {
+		if (fork() == 0) {
 			close(ends[0]);
-			watch_program(own, ends[1]);
+			watch_program(own, ends[1], only_asked);
 		}
 		_exit(EXIT_SUCCESS);
 	}
 	while (waitpid(between, NULL, 0) < 0 && errno == EINTR)
 		;
+	return true;
 }
 
-void outside_start(void)
+/* Returns NULL, or why it cannot be. */
+static const char *hear_from_watcher(int end)
 {
-	int ends[2], error = 0;
 	pid_t watcher;
+	int error;
+
+	if (read(end, &watcher, sizeof watcher) != sizeof watcher)
+		return "the watcher did not start";
+	prctl(PR_SET_PTRACER, watcher, 0, 0, 0);
+	if (send(end, "", 1, MSG_NOSIGNAL) != 1 || read(end, &error, sizeof error) != sizeof error)
+		return "the watcher did not start";
+	return error ? advice_for(error) : NULL;
+}
+
+static const char *begin(bool only_asked)
+{
+	int ends[2];
 	char mark[64];
 
 	/* One process for ever: its number, and when it began. */
 	snprintf(mark, sizeof mark, "%d.%llu", (int)getpid(), (unsigned long long)process_began(getpid()));
 	if (setenv(MARK, mark, 1) != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-		fail(strerror(errno));
-	fork_twice(ends);
+		return strerror(errno);
+	const bool forked = fork_twice(ends, only_asked);
+	const int error = errno;
+
 	close(ends[1]);
-	if (read(ends[0], &watcher, sizeof watcher) != sizeof watcher)
-		fail("the watcher did not start");
-	prctl(PR_SET_PTRACER, watcher, 0, 0, 0);
-	if (write(ends[0], "", 1) != 1 || read(ends[0], &error, sizeof error) != sizeof error)
-		fail("the watcher did not start");
+	const char *defect = forked ? hear_from_watcher(ends[0]) : strerror(error);
+
 	close(ends[0]);
-	if (error)
-		fail(advice_for(error));
+	return defect;
+}
+
+const char *outside_defect(void)
+{
+	return begin(true);
+}
+
+const char *outside_start(void)
+{
+	return begin(false);
 }
 
 /* ---- processes that run ------------------------------------------------------------------------------------------ */
@@ -231,7 +221,7 @@ static bool add_one(struct family *family, const char *word, size_t length)
 {
 	char shown[40];
 	struct text text;
-	const long id = length && length < 10 && strspn(word, "0123456789") == length ? strtol(word, NULL, 10) : 0;
+	const pid_t id = process_number(word, length);
 
 	if (!id) {
 		char copy[24] = "";
@@ -242,7 +232,7 @@ static bool add_one(struct family *family, const char *word, size_t length)
 		fprintf(stderr, "sndtimeo: --attach='%s': expected the number of a process\n", shown);
 		return false;
 	}
-	const struct member *member = family_add(family, (pid_t)id);
+	const struct member *member = family_add(family, id);
 	int error = member ? watcher_may(member) : errno;
 
 	if (!error) {
@@ -250,9 +240,9 @@ static bool add_one(struct family *family, const char *word, size_t length)
 		return true;
 	}
 	if (error == ESRCH || error == ENOENT)
-		fprintf(stderr, "sndtimeo: there is no process %ld\n", id);
+		fprintf(stderr, "sndtimeo: there is no process %d\n", (int)id);
 	else
-		fprintf(stderr, "sndtimeo: no rights to look into process %ld: %s\n", id, advice_for(error));
+		fprintf(stderr, "sndtimeo: no rights to look into process %d: %s\n", (int)id, advice_for(error));
 	return false;
 }
 

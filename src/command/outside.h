@@ -7,15 +7,16 @@
 
 #include <stdint.h>
 
-/** Why nothing can be looked at from outside, to be said of a command that is not run yet: NULL, or a reason with what would
- * help, which lives on. */
-const char *outside_defect(void);
-
 /**
  * Start a watcher of this process, which is about to become the program: a process of its own, in a group of its own, whose
- * parent is gone. The environment has a mark from then on. Ends the process with a line if it cannot be had.
+ * parent is gone. The environment has a mark from then on.
+ *
+ * @return NULL; or why it cannot be had, with what would help, in a string that lives until the next call
  */
-void outside_start(void);
+const char *outside_start(void);
+
+/** The same answer, and nobody watches. */
+const char *outside_defect(void);
 
 /**
  * Watch processes that run until they end, or we are told to: SIGINT, SIGTERM, SIGHUP.

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "outside.h"
 #include "preload.h"
 #include "limits/configured.h"
 
@@ -32,9 +31,7 @@ struct choice way_choose(enum way asked, const struct finding *finding)
 
 	if (asked == WAY_ANY)
 		choice.way = finding->reach == NOT_REACHED ? WAY_OUTSIDE : WAY_INSIDE;
-	if (choice.way == WAY_OUTSIDE)
-		choice.why_not = outside_defect();
-	else if (finding->reach == NOT_REACHED)
+	if (choice.way == WAY_INSIDE && finding->reach == NOT_REACHED)
 		choice.why_not = finding->why;
 	return choice;
 }

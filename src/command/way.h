@@ -16,7 +16,8 @@ struct choice {
 	const char *why_not;  /**< what is in that one's way; NULL: nothing */
 };
 
-/** Choose for a program of which @p finding is known; @p asked: what its user asked for. Inside, where that reaches it. */
+/** Choose for a program of which @p finding is known; @p asked: what its user asked for. Inside, where that reaches it. What is in
+ * the way of a watcher is for the caller to find out. */
 struct choice way_choose(enum way asked, const struct finding *finding);
 
 /** Print what --check says. @return whether the program can be limited */
