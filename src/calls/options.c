@@ -13,6 +13,7 @@
 #include "calls/writer.h"
 #include "connection/connection.h"
 #include "connection/deadline.h"
+#include "connection/haste.h"
 #include "connection/nudge.h"
 #include "connection/place.h"
 #include "connection/socket.h"

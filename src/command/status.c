@@ -5,7 +5,6 @@
 #include "status.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -62,18 +61,6 @@ static void print_foreign(const char *before, const char *foreign, const char *a
 }
 
 /* ---- the process ------------------------------------------------------------------------------------------------- */
-
-/* Returns 0: it is no number of a process. */
-static pid_t parse_pid(const char *string)
-{
-	const size_t length = strspn(string, "0123456789");
-
-	if (!length || length > 10 || string[length] != '\0')
-		return 0;
-	const long long number = atoll(string);
-
-	return number > INT_MAX ? 0 : (pid_t)number;
-}
 
 static int fail_pid(const char *string)
 {
@@ -269,7 +256,7 @@ static bool print_sockets(const struct report *report)
 int status(const char *pid)
 {
 	struct report report = {0};
-	const pid_t id = parse_pid(pid);
+	const pid_t id = process_number(pid, strlen(pid));
 	int error = id ? process_find(&report.process, id) : 0;
 
 	if (!id)

@@ -178,13 +178,7 @@ static void count_news(const struct connection *c, const struct stall_news *news
 {
 	if (news->moved)
 		memory_clear(c->memory, MEMORY_TOLD);
-	if (!summary_on || (!news->wait_began && !news->pause_ns))
-		return;
-	const struct place place = place_of(connection_at(c));
-	if (news->wait_began)
-		summary_waited(&place.destination, place.side);
-	if (news->pause_ns)
-		summary_recovered(&place.destination, place.side, news->pause_ns);
+	place_count(connection_at(c), news);
 }
 
 int64_t connection_left_ns(struct connection *c)

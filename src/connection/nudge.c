@@ -5,13 +5,10 @@
 #include "connection/nudge.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
 #include <stddef.h>
 
 #include "base/clock.h"
-#include "base/libc.h"
-#include "base/signals.h"
+#include "connection/haste.h"
 #include "connection/socket.h"
 #include "limits/configured.h"
 
@@ -22,12 +19,6 @@
 #define NUDGED_SLICE_NS (100 * NS_PER_MS)
 /** Looks that are left for the answer's coming in. */
 #define SLICES_AFTER 4
-/** So often a closed window is probed before a verdict, once nothing has moved for as long. */
-#define PROBES_IN_A_LIMIT 8
-/** The kernel takes no TCP_RTO_MAX_MS below this (net/ipv4/tcp.c). */
-#define RTO_MAX_LEAST_MS 1000
-/** So often the kernel tries by default before it gives a connection up (net.ipv4.tcp_retries2). */
-#define DEFAULT_RETRIES 15
 
 /** The TCP_USER_TIMEOUT that a connection has when nobody nudges: the program has none of its own. */
 static int resting_ms(const struct connection *c)
@@ -47,58 +38,18 @@ static void take_nudge_off(struct connection *c)
 	memory_clear(c->memory, MEMORY_NUDGED);
 }
 
-/** False where it cannot be asked: before Linux 6.15, and MPTCP. */
-static bool rto_max(int fd, int *ms)
-{
-	socklen_t size = sizeof *ms;
-	return libc.getsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, ms, &size) == 0;
-}
-
-static bool set_rto_max(int fd, int ms)
-{
-	return libc.setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof ms) == 0;
-}
-
-/** Whether the kernel tries as often as by default, so that it may do so sooner. Asked once; false without /proc. */
-static bool retries_suffice(void)
-{
-	static _Atomic int known;
-	char text[4] = "";
-	int retries = known;
-	if (retries)
-		return retries >= DEFAULT_RETRIES;
-	const int cancelled = signals_hold_cancellation();
-	const int fd = libc.open("/proc/sys/net/ipv4/tcp_retries2", O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		(void)!libc.read(fd, text, sizeof text - 1);
-		libc.close(fd);
-	}
-	signals_release_cancellation(cancelled);
-	for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
-		retries = 10 * retries + *digit - '0';
-	known = retries ? retries : -1;
-	return retries >= DEFAULT_RETRIES;
-}
-
-/** The longest pause between two probes: the kernel gives up after fifteen, which is not before the limit has passed. */
-static int probe_ms(const struct connection *c)
-{
-	const int part_ms = c->limits->send_ms / PROBES_IN_A_LIMIT;
-	return part_ms > RTO_MAX_LEAST_MS ? part_ms : RTO_MAX_LEAST_MS;
-}
-
 int nudge_rto_max_ms(const struct connection *c, int ms)
 {
-	return memory_has(c->memory, MEMORY_HASTENED) && ms == probe_ms(c) ? atomic_load(&c->memory->rto_max_ms) : ms;
+	const bool ours = memory_has(c->memory, MEMORY_HASTENED) && ms == haste_ms(c->limits->send_ms);
+	return ours ? atomic_load(&c->memory->rto_max_ms) : ms;
 }
 
 static void take_haste_off(struct connection *c)
 {
-	int ms;
 	if (!memory_has(c->memory, MEMORY_HASTENED))
 		return;
-	if (connection_hold(c) && rto_max(connection_at(c), &ms) && nudge_rto_max_ms(c, ms) != ms)
-		set_rto_max(connection_at(c), nudge_rto_max_ms(c, ms));
+	if (connection_hold(c))
+		haste_take_off(connection_at(c), c->limits->send_ms, atomic_load(&c->memory->rto_max_ms));
 	memory_clear(c->memory, MEMORY_HASTENED);
 }
 
@@ -139,13 +90,13 @@ static bool is_late(const struct look *look, int64_t since_ns, int64_t now_ns)
 /** Nothing is in flight, so it is the timer of window probes that runs. */
 static void hasten(struct connection *c)
 {
-	int ms;
-	if (memory_has(c->memory, MEMORY_HASTENED | MEMORY_CONNECTING) || !retries_suffice() || !connection_hold(c) ||
-	    !rto_max(connection_at(c), &ms) || ms <= probe_ms(c))
+	int own_ms;
+	if (memory_has(c->memory, MEMORY_HASTENED | MEMORY_CONNECTING) || !connection_hold(c) ||
+	    !haste_may(connection_at(c), c->limits->send_ms, &own_ms))
 		return;
-	atomic_store(&c->memory->rto_max_ms, ms);
+	atomic_store(&c->memory->rto_max_ms, own_ms);
 	memory_set(c->memory, MEMORY_HASTENED);
-	if (!set_rto_max(connection_at(c), probe_ms(c)))
+	if (!haste_put_on(connection_at(c), c->limits->send_ms))
 		memory_clear(c->memory, MEMORY_HASTENED);
 }
 
@@ -178,7 +129,7 @@ void nudge(struct connection *c, int64_t left_ns)
 	nudge_retransmission(c, since_ns, until_ns);
 	if (c->look.in_flight || !c->look.outstanding)
 		take_haste_off(c);
-	else if (c->looked_ns - since_ns >= c->limits->send_ms * NS_PER_MS / PROBES_IN_A_LIMIT)
+	else if (haste_is_due(c->looked_ns - since_ns, c->limits->send_ms))
 		hasten(c);
 }
 

@@ -10,7 +10,7 @@
  * that it ends nothing, and one more segment is on its way when the verdict is near. Only where the program has none.
  *
  * Where the window is closed, the timer that doubles is that of window probes, and TCP_USER_TIMEOUT counts from the first of
- * them, however slowly the peer reads since: there the means is TCP_RTO_MAX_MS (Linux 6.15), which bounds what it doubles to.
+ * them, however slowly the peer reads since: there the means is TCP_RTO_MAX_MS, which bounds what it doubles to (haste.h).
  */
 #ifndef SNDTIMEO_NUDGE_H
 #define SNDTIMEO_NUDGE_H
@@ -18,10 +18,6 @@
 #include <stdint.h>
 
 #include "connection/connection.h"
-
-#ifndef TCP_RTO_MAX_MS
-#define TCP_RTO_MAX_MS 44
-#endif
 
 /**
  * The caller waits for room on a connection, has looked and will look again in nudge_slice_ns(): see to it that the

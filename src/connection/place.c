@@ -77,6 +77,17 @@ struct place place_of(int fd)
 	return to;
 }
 
+void place_count(int fd, const struct stall_news *news)
+{
+	if (!summary_on || (!news->wait_began && !news->pause_ns))
+		return;
+	const struct place place = place_of(fd);
+	if (news->wait_began)
+		summary_waited(&place.destination, place.side);
+	if (news->pause_ns)
+		summary_recovered(&place.destination, place.side, news->pause_ns);
+}
+
 /** The limits without any, for unix sockets that no rule names. */
 static const struct limits none;
 

@@ -10,6 +10,7 @@
 #ifndef SNDTIMEO_PLACE_H
 #define SNDTIMEO_PLACE_H
 
+#include "connection/stall.h"
 #include "limits/destination.h"
 #include "limits/limits.h"
 #include "tell/summary.h"
@@ -18,6 +19,9 @@ struct memory;
 
 /** Where @p fd leads, or was accepted. */
 struct place place_of(int fd);
+
+/** Count for the summary what a look told of the socket at @p fd. */
+void place_count(int fd, const struct stall_news *news);
 
 /** @p fd listens, or is a connection that an exec left to us: note its port as one that connections are accepted at. */
 void place_listens(int fd);

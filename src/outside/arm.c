@@ -4,13 +4,8 @@
  */
 #include "outside/arm.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <sys/socket.h>
-
 #include "base/clock.h"
-#include "connection/nudge.h"
+#include "connection/haste.h"
 #include "connection/socket.h"
 #include "connection/stall.h"
 #include "limits/configured.h"
@@ -20,10 +15,6 @@
 /** Looks that are left for the answer to the last try, and before the timer of that try runs out. */
 #define SLICES_AFTER 4
 #define SLICES_BEFORE 3
-/** As nudge.c has them: probes of a closed window in the time of a limit, the kernel's least, and how often it tries. */
-#define PROBES_IN_A_LIMIT 8
-#define RTO_MAX_LEAST_MS 1000
-#define DEFAULT_RETRIES 15
 /** No window is probed sooner than this after it was shut (TCP_RTO_MIN). */
 #define PROBE_LEAST_NS (200 * NS_PER_MS)
 /** Doublings that are counted; the timer is at its most long before. */
@@ -62,50 +53,16 @@ bool arm_user_timeout(struct watched *w, int at, enum armed which, int32_t ms)
 	return true;
 }
 
-static bool rto_max(int at, int *ms)
-{
-	socklen_t size = sizeof *ms;
-
-	return getsockopt(at, IPPROTO_TCP, TCP_RTO_MAX_MS, ms, &size) == 0;
-}
-
-static void set_rto_max(int at, int ms)
-{
-	setsockopt(at, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof ms);
-}
-
-static int probe_ms(const struct watched *w)
-{
-	const int part_ms = w->limits->send_ms / PROBES_IN_A_LIMIT;
-
-	return part_ms > RTO_MAX_LEAST_MS ? part_ms : RTO_MAX_LEAST_MS;
-}
-
-/** Asked once. */
-static bool retries_suffice(void)
-{
-	static int retries;
-	FILE *file = retries ? NULL : fopen("/proc/sys/net/ipv4/tcp_retries2", "re");
-
-	if (file) {
-		if (fscanf(file, "%d", &retries) != 1)
-			retries = -1;
-		fclose(file);
-	}
-	return retries >= DEFAULT_RETRIES;
-}
-
-/** Have the kernel try again, or probe a closed window, at least so often. */
+/** Have the kernel try again, or probe a closed window, more often. */
 static void hasten(struct watched *w, int at)
 {
-	int ms;
+	int own_ms;
 
-	if ((w->armed & ARMED_PROBES) || !retries_suffice() || !rto_max(at, &ms) || ms <= probe_ms(w))
+	if ((w->armed & ARMED_PROBES) || !haste_may(at, w->limits->send_ms, &own_ms))
 		return;
-	w->own_rto_max_ms = ms;
-	w->probe_ms = probe_ms(w);
+	w->own_rto_max_ms = own_ms;
 	w->armed |= ARMED_PROBES;
-	set_rto_max(at, probe_ms(w));
+	haste_put_on(at, w->limits->send_ms);
 }
 
 static void take_off_user_timeout(struct watched *w, int at)
@@ -119,10 +76,8 @@ static void take_off_user_timeout(struct watched *w, int at)
 
 static void take_off_haste(struct watched *w, int at)
 {
-	int ms;
-
-	if ((w->armed & ARMED_PROBES) && rto_max(at, &ms) && ms == w->probe_ms)
-		set_rto_max(at, w->own_rto_max_ms);
+	if (w->armed & ARMED_PROBES)
+		haste_take_off(at, w->limits->send_ms, w->own_rto_max_ms);
 	w->armed &= (uint8_t)~ARMED_PROBES;
 }
 
@@ -136,7 +91,7 @@ void arm_take_off(struct watched *w, int at)
  * flight the timer that is told is the doubled one already. */
 static int64_t timers_ns(const struct watched *w, const struct look *look, uint32_t times)
 {
-	const int64_t cap_ns = (w->armed & ARMED_PROBES ? probe_ms(w) : RTO_MAX_MS) * NS_PER_MS;
+	const int64_t cap_ns = (w->armed & ARMED_PROBES ? haste_ms(w->limits->send_ms) : RTO_MAX_MS) * NS_PER_MS;
 	const int64_t first_ns = look->in_flight ? look->rto_ns >> least(look->retransmits, BACKOFF_MOST) : look->rto_ns;
 	int64_t timer_ns = first_ns, sum_ns = TICK_NS;
 
@@ -196,7 +151,7 @@ void arm_for_verdict(struct watched *w, int at, const struct look *look, int64_t
 
 	if (settings.dry_run || look->partial)
 		return;
-	if (stalled_ns >= limit_ns / PROBES_IN_A_LIMIT)
+	if (haste_is_due(stalled_ns, w->limits->send_ms))
 		hasten(w, at);
 	else
 		take_off_haste(w, at);

@@ -11,7 +11,6 @@
 #include "connection/socket.h"
 #include "limits/configured.h"
 #include "tell/line.h"
-#include "tell/summary.h"
 
 void notes_about(const struct watched *w)
 {
@@ -45,16 +44,4 @@ void notes_tell(struct watched *w, int64_t waited_ns, struct verdicts *verdicts)
 	w->notes->waited_ms = waited_ns / NS_PER_MS;
 	notes_about(w);
 	report_timeout(w->notes);
-}
-
-void notes_count(int at, const struct stall_news *news)
-{
-	if (!summary_on || (!news->wait_began && !news->pause_ns))
-		return;
-	const struct place place = place_of(at);
-
-	if (news->wait_began)
-		summary_waited(&place.destination, place.side);
-	if (news->pause_ns)
-		summary_recovered(&place.destination, place.side, news->pause_ns);
 }

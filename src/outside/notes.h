@@ -7,7 +7,6 @@
 
 #include <stdint.h>
 
-#include "connection/stall.h"
 #include "outside/watched.h"
 #include "tell/report.h"
 
@@ -19,8 +18,5 @@ void notes_take(struct watched *w, int at, enum report_event event, enum reason 
 
 /** Tell of a limit that has passed, as it was noted, and count it. */
 void notes_tell(struct watched *w, int64_t waited_ns, struct verdicts *verdicts);
-
-/** Count waits and pauses for the summary. */
-void notes_count(int at, const struct stall_news *news);
 
 #endif

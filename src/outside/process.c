@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,20 @@ FILE *process_open(const struct process *process, const char *name)
 
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)process->id, name);
 	return fopen(path, "re");
+}
+
+pid_t process_number(const char *digits, size_t length)
+{
+	long long number = 0;
+
+	if (!length || length > 10)
+		return 0;
+	for (size_t i = 0; i < length; i++) {
+		if (digits[i] < '0' || digits[i] > '9')
+			return 0;
+		number = 10 * number + digits[i] - '0';
+	}
+	return number > INT_MAX ? 0 : (pid_t)number;
 }
 
 static void take_status_line(struct process *process, const char *line)

@@ -23,6 +23,9 @@ struct process {
 	char name[PROCESS_NAME_SIZE];
 };
 
+/** Read the number of a process, of @p length digits. @return 0: it is none */
+pid_t process_number(const char *digits, size_t length);
+
 /** @return 0; ESRCH: there is none, EACCES: there is one, but /proc does not show it; or another errno */
 int process_find(struct process *process, pid_t id);
 

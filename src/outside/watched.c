@@ -193,7 +193,7 @@ static void calm_down(struct watched *w, int at)
 static void not_refused(struct watched *w, int at, const struct look *look, int64_t now_ns)
 {
 	if (w->clock)
-		notes_count(at, &(struct stall_news){.pause_ns = stall_room(w->clock, look, w->cookie, now_ns)});
+		place_count(at, &(struct stall_news){.pause_ns = stall_room(w->clock, look, w->cookie, now_ns)});
 	calm_down(w, at);
 	/* Where something is outstanding a refusal is to be seen as it begins. */
 	w->due_ns = now_ns + (look->outstanding ? most(stall_slice_ns(w->limits), DUE_SLICE_NS) : quiet_ns(w));
@@ -239,7 +239,7 @@ static void refused(struct watched *w, int at, const struct look *look, int64_t 
 	const int64_t slice_ns = most(stall_slice_ns(w->limits), DUE_SLICE_NS);
 	const int64_t left_ns = stall_left_ns(w->clock, look, w->limits, w->cookie, since_ns, now_ns, true, &news);
 
-	notes_count(at, &news);
+	place_count(at, &news);
 	if (news.moved)
 		w->told = false;
 	if (left_ns == NEVER_NS || w->told) {
@@ -324,7 +324,6 @@ static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *v
 	}
 	/* It may connect again, and then nothing of ours may be on it. */
 	arm_take_off(w, at);
-	w->armed = 0;
 	w->connect_ns = 0;
 	w->through = false;
 	w->limits = NULL;
@@ -334,7 +333,7 @@ static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *v
 
 /* ---- the look ------------------------------------------------------------------------------------------------------ */
 
-bool watched_begin(struct watched *w, int64_t now_ns)
+void watched_begin(struct watched *w, int64_t now_ns)
 {
 	w->held = -1;
 	const int at = holders_duplicate(w);
@@ -355,7 +354,6 @@ bool watched_begin(struct watched *w, int64_t now_ns)
 	}
 	if (at >= 0)
 		close(at);
-	return w->cookie != 0;
 }
 
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)

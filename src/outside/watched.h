@@ -52,7 +52,6 @@ struct watched {
 	int32_t verdict_ms;              /**< the last of them that ends it at its limit */
 	int32_t own_ms;                  /**< the program's, to be put back */
 	int32_t own_rto_max_ms;          /**< the same of TCP_RTO_MAX_MS */
-	int32_t probe_ms;                /**< our TCP_RTO_MAX_MS */
 	int held;                        /**< a duplicate that is held on to; -1: none */
 	uint8_t armed;                   /**< enum armed */
 	uint8_t ran_out;                 /**< how often the kernel's timer had run out at the last look */
@@ -69,8 +68,8 @@ struct verdicts {
 	unsigned connects, sends;
 };
 
-/** Find out what a socket is that was seen for the first time. @return whether limits cover it */
-bool watched_begin(struct watched *w, int64_t now_ns);
+/** Find out what a socket is that was seen for the first time. */
+void watched_begin(struct watched *w, int64_t now_ns);
 
 /** Look, do what is due, and set w->due_ns. */
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts);

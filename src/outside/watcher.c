@@ -199,7 +199,6 @@ static void scan(struct watcher *w, int64_t now_ns)
 	const int64_t took_ns = spent_ns() - before_ns, slice_ns = scan_slice_ns();
 
 	w->scanned_ns = now_ns;
-
 	w->scan_ns = now_ns + (took_ns * SCAN_SHARE > slice_ns ? took_ns * SCAN_SHARE : slice_ns);
 }
 
