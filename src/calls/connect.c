@@ -184,13 +184,15 @@ static int connect_blocking(int fd, uint32_t word, const struct sockaddr *to, so
 	plan(&d, &c, to, length);
 	const bool kept = kernel_keeps(&d, &c);
 	/* Who leaves by siglongjmp(), or is cancelled, comes to no end of it. */
-	if (c.duplicate && d.ours)
-		atomic_store(&c.duplicate->user_timeout_ms, d.own_ms);
+	if (c.duplicate && d.ours) {
+		atomic_store(&c.duplicate->own_ms, d.own_ms);
+		atomic_store(&c.duplicate->deadline_ms, d.limits->connect_ms);
+	}
 	errno = before;
 	const int result = kept ? libc.connect(connection_at(&c), to, length) : connect_and_wait(&c, &d, to, length);
 	const int error = result < 0 ? errno : 0;
 	if (c.duplicate)
-		atomic_store(&c.duplicate->user_timeout_ms, -1);
+		atomic_store(&c.duplicate->deadline_ms, 0);
 	name(&d, to, length, error);
 	/* Without a duplicate it may be another file by now. */
 	if ((c.duplicate || connection_is_same(&c)) && !disconnected(&c, &d, to, error))

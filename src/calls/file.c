@@ -36,6 +36,12 @@ static bool is_empty_pipe(const struct outgoing *o)
 	return o->how == WITH_SPLICE && libc.ioctl(o->from, FIONREAD, &left) == 0 && left == 0;
 }
 
+/** Whether it does not wait for the pipe either, which is empty. */
+static bool is_answered_by_pipe(const struct outgoing *o)
+{
+	return is_empty_pipe(o) && ((o->flags & SPLICE_F_NONBLOCK) || socket_nonblocking(o->from));
+}
+
 /** As far as the room goes, to a blocking socket; EAGAIN if there is none. */
 static ssize_t step_piece(struct carried *k)
 {
@@ -48,8 +54,10 @@ static ssize_t step_piece(struct carried *k)
 	if (socket_ended(at))
 		return fail(ETIMEDOUT);
 	/* poll(2) asks for a third of the buffer, so there should be some. */
-	if (room >= 0 && room < PIECE_LEAST)
-		return fail(EAGAIN);
+	if (room >= 0 && room < PIECE_LEAST) {
+		k->source_ended = !k->accepted && is_answered_by_pipe(&part);
+		return k->source_ended ? send_as_made(&part) : fail(EAGAIN);
+	}
 	if (room >= 0 && part.length > (size_t)room)
 		part.length = (size_t)room;
 	/* splice(2) waits for a pipe only before it has moved anything. */
@@ -64,7 +72,8 @@ static ssize_t step_piece(struct carried *k)
 	}
 	k->source_ended = (moved >= 0 && (size_t)moved < part.length) ||
 	                  (moved < 0 && errno == EAGAIN && part.how == WITH_SPLICE && k->accepted) || is_empty_pipe(k->o);
-	return moved < 0 && errno == EAGAIN && k->source_ended ? 0 : moved;
+	/* Nobody but the pipe said so, and there was nothing before. */
+	return moved < 0 && errno == EAGAIN && k->source_ended && k->accepted ? 0 : moved;
 }
 
 /** To a socket that does not wait. */
@@ -188,8 +197,7 @@ ssize_t send_file_limited(struct outgoing *o)
 		deadline_learn(o->fd);
 	/* A verdict would be noticed, or be another number's. */
 	const bool is_alone = !(o->word & (DESCRIPTOR_NOTICED | DESCRIPTOR_SHARED));
-	const bool waits_not = (is_alone && (o->word & DESCRIPTOR_NONBLOCKING)) ||
-	                       (o->how == WITH_SPLICE && (o->flags & SPLICE_F_NONBLOCK));
+	const bool waits_not = is_alone && (o->word & DESCRIPTOR_NONBLOCKING);
 	if (!is_alone && socket_ended(o->fd))
 		return fail(ETIMEDOUT);
 	errno = o->before;

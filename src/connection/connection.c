@@ -233,6 +233,9 @@ bool connection_end(struct connection *c, uint64_t accepted, uint64_t asked, boo
 	if (memory_claim(c->memory, settings.dry_run ? MEMORY_TOLD : MEMORY_ENDED) && !socket_ended(at)) {
 		tell(c, accepted, asked);
 		socket_end(at);
+		/* Nothing remembers it: it is asked. */
+		if (c->memory == &c->own)
+			descriptor_set(c->fd, DESCRIPTOR_SHARED);
 	}
 	if (!settings.dry_run) {
 		atomic_store(&c->memory->since_ns, c->looked_ns);

@@ -41,7 +41,7 @@ enum descriptor_flag {
 #define DESCRIPTOR_SEEN 128u
 /** O_NONBLOCK was set, as far as seen. */
 #define DESCRIPTOR_NONBLOCKING 256u
-/** It was duplicated or inherited: another number, or another process, may have the same socket. */
+/** It was duplicated, inherited or forked: another number, or another process, may have the same socket. */
 #define DESCRIPTOR_SHARED 512u
 /** Added when it is closed, or about to be: 10 bits. */
 #define DESCRIPTOR_LEFT_STEP (1u << 10)

@@ -54,12 +54,9 @@ static uint64_t cookie_at(int fd)
  * that no wrapper sees, and get one of them for a file of its own. */
 static void close_at(struct duplicate *d)
 {
-	const int at = duplicate_at(d), own_ms = atomic_load(&d->user_timeout_ms);
+	const int at = duplicate_at(d);
 	const uint64_t was = atomic_load(&d->cookie);
 	if (at >= 0 && (!was || cookie_at(at) == was)) {
-		/* The holder has left its connect(). */
-		if (own_ms >= 0)
-			libc.setsockopt(at, IPPROTO_TCP, TCP_USER_TIMEOUT, &own_ms, sizeof own_ms);
 		/* From its close on, and before anybody can be told, the number may be a file of the program's. Only a cookie tells
 		 * them apart; without one it counts as the program's. */
 		if (!was) {
@@ -104,6 +101,18 @@ static void close_held(struct duplicate *d)
 	errno = before;
 }
 
+/** The thread has left its connect(): the deadline is not the program's own, unless that has set another since. */
+static void put_back(struct duplicate *d)
+{
+	const int before = errno, deadline_ms = atomic_load(&d->deadline_ms), own_ms = atomic_load(&d->own_ms);
+	int ms;
+	socklen_t size = sizeof ms;
+	if (deadline_ms && duplicate_at(d) >= 0 &&
+	    libc.getsockopt(duplicate_at(d), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size) == 0 && ms == deadline_ms)
+		libc.setsockopt(duplicate_at(d), IPPROTO_TCP, TCP_USER_TIMEOUT, &own_ms, sizeof own_ms);
+	errno = before;
+}
+
 static void drop(struct duplicate *d)
 {
 	close_held(d);
@@ -117,6 +126,7 @@ static void drop_all(void *unused)
 	while (current) {
 		struct duplicate *left = current;
 		current = left->outer;
+		put_back(left);
 		drop(left);
 	}
 }
@@ -145,6 +155,7 @@ static void drop_left(uintptr_t here)
 	while (current && was_left(current, here)) {
 		struct duplicate *left = current;
 		current = left->outer;
+		put_back(left);
 		drop(left);
 	}
 }
@@ -167,7 +178,7 @@ struct duplicate *duplicate_take(int fd)
 	d->frame = (uintptr_t)&mark;
 	d->outer = current;
 	atomic_store(&d->cookie, 0);
-	atomic_store(&d->user_timeout_ms, -1);
+	atomic_store(&d->deadline_ms, 0);
 	atomic_store(&d->number, fd);
 	atomic_store(&d->at, at);
 	descriptor_made(at, DESCRIPTOR_OURS);
@@ -254,11 +265,8 @@ void duplicate_forked(void)
 			continue;
 		if (is_own(&table[i]))
 			atomic_store(&table[i].thread, process_thread());
-		else {
-			/* The parent's connect goes on. */
-			atomic_store(&table[i].user_timeout_ms, -1);
+		else
 			drop(&table[i]);
-		}
 	}
 	errno = before;
 }

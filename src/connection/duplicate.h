@@ -26,7 +26,8 @@ struct duplicate {
 	_Atomic int number;      /**< of which descriptor */
 	_Atomic int at;          /**< the duplicate */
 	_Atomic uint64_t cookie; /**< of its socket, 0: not known */
-	_Atomic int32_t user_timeout_ms; /**< TCP_USER_TIMEOUT to be put back if its holder never does; -1: none */
+	/* Of a connect: its TCP_USER_TIMEOUT, and the one to be put back if its holder never does; 0 and 0: none. */
+	_Atomic int32_t deadline_ms, own_ms;
 	/* The holder's own; atomic for gcc's thread sanitizer, which sees no order between threads within poll(2). */
 	_Atomic uintptr_t frame;           /**< where its holder's stack was */
 	_Atomic(struct duplicate *) outer; /**< what the thread held before, if a signal handler interrupted its wait */

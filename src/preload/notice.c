@@ -247,6 +247,13 @@ EXPORT int pidfd_getfd(int pidfd, int fd, unsigned flags)
 
 /* ---- the process --------------------------------------------------------------------------------------------------------- */
 
+/** The child has all sockets, too. */
+static void forking(void)
+{
+	for (int fd = -1; active && (fd = descriptor_next(fd + 1, DESCRIPTOR_COVERED)) >= 0;)
+		descriptor_set(fd, DESCRIPTOR_SHARED);
+}
+
 static pid_t forked(pid_t child)
 {
 	if (child == 0 && active)
@@ -258,11 +265,13 @@ static pid_t forked(pid_t child)
 
 EXPORT pid_t fork(void)
 {
+	forking();
 	return forked(real()->fork());
 }
 
 EXPORT pid_t _Fork(void)
 {
+	forking();
 	return forked(real()->_Fork());
 }
 
@@ -291,9 +300,15 @@ EXPORT int prctl_with(int option, unsigned long a, unsigned long b, unsigned lon
 }
 
 /** What a system call of the program's own made of its descriptors. */
-static void syscall_noticed(long number, long a, long result)
+static void syscall_noticed(long number, long a, long b, long result)
 {
 	switch (number) {
+	/* Whether it waits is asked from now on. */
+	case SYS_fcntl:
+	case SYS_ioctl:
+		if ((number == SYS_fcntl ? b == F_SETFL : b == FIONBIO) && descriptor_has((int)a, DESCRIPTOR_COVERED))
+			descriptor_set((int)a, DESCRIPTOR_SHARED);
+		break;
 	case SYS_socket:
 #ifdef SYS_accept
 	case SYS_accept:
@@ -320,6 +335,8 @@ static inline bool syscall_matters(long number)
 	case SYS_dup2:
 #endif
 	case SYS_dup3:
+	case SYS_fcntl:
+	case SYS_ioctl:
 	case SYS_prctl:
 	case SYS_seccomp:
 	case SYS_socket:
@@ -357,7 +374,7 @@ static __attribute__((noinline)) long syscall_watched(long number, long a, long 
 	if (sandboxes && result >= 0)
 		start_no_more();
 	else if (result >= 0)
-		syscall_noticed(number, a, result);
+		syscall_noticed(number, a, b, result);
 	return result;
 }
 

@@ -122,6 +122,36 @@ Test(inherit, a_childs_sends, .timeout = 60)
 	peer_finish(peer, 0);
 }
 
+/* Whether a socket waits is remembered for sendfile(); others may change it. */
+Test(inherit, who_else_makes_it_wait, .timeout = 60)
+{
+	static const char *const ways[] = { "child", "fcntl", "ioctl" };
+
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		struct peer *peer = peer_start(&never_reads);
+		struct run *run = play(&limited, "sock tcp4; nonblock 1; connect %u; wait poll out 1000; send @first sendfile 1000; waits %s; "
+						 "sendall sendfile 30000000", peer_port(peer), ways[i]);
+
+		expect_clean(run);
+		expect(run, "first.ret", 1000);
+		expect(run, "waits.ret", 0);
+		expect(run, "sendall.errno", ETIMEDOUT);
+		peer_finish(peer, 0);
+	}
+}
+
+/* What its parent was told is not the child's to hear by SIGPIPE. */
+Test(inherit, a_childs_sendfile_after_its_parents_verdict, .timeout = 60)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&limited, "sock tcp4; connect %u; &sendall @parent send 8000000; sleep 400; fork; sleep 900; send @child sendfile 1000",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "child.errno", ETIMEDOUT);
+	peer_finish(peer, 0);
+}
+
 /* The program that accepts may have set a limit for all connections on its listener: it is the program's. */
 Test(inherit, own_sndtimeo_of_a_listener, .timeout = 60)
 {

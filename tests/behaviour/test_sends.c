@@ -119,6 +119,21 @@ Test(sends, splice, .timeout = 20)
 	peer_finish(stalls, 0);
 }
 
+/* The flag is about the pipe: for the socket it waits (splice(2)). */
+Test(sends, splice_that_does_not_wait_for_its_pipe, .timeout = 20)
+{
+	struct peer *peer = peer_start(&never_reads);
+	struct run *run = play(&limited, "sock tcp4; connect %u; watch; send @room splice_nothing 60000; fill send flags=dontwait; "
+					 "send @full splice_nothing 60000; sendall splice_nonblock 30000000 chunk=60000", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "room.errno", EAGAIN);
+	expect(run, "full.errno", EAGAIN);
+	expect_within(run, "full.ms", 0, latest_ms(0));
+	expect(run, "sendall.errno", ETIMEDOUT);
+	peer_finish(peer, 0);
+}
+
 /* As programs send: what is left of a short count once more, until an error comes. */
 Test(sends, sendall_ends_with_etimedout, .timeout = 20)
 {

@@ -258,6 +258,24 @@ Test(signals, what_a_connect_that_was_left_leaves, .timeout = 20)
 	}
 }
 
+/* What the program sets after it has left is its own, whenever the next call comes to know that it has left. */
+Test(signals, own_user_timeout_after_a_connect_that_was_left, .timeout = 20)
+{
+	ON_TIME_SIGNALS;
+	struct blackhole *hole = blackhole_start(AF_INET);
+
+	blackhole_open_after(hole, 500);
+	struct run *run = play(&(struct setting){ .connect_ms = 5000, .send_ms = SEND_MS },
+			       "sock tcp4; setopt user_timeout 9000; jump 200 connect %u; setopt user_timeout 7000; connect @next %u; "
+			       "rawopt user_timeout; close",
+			       blackhole_port(hole), blackhole_port(hole));
+
+	expect_clean(run);
+	expect(run, "next.ret", 0);
+	expect(run, "rawopt.value", 7000);
+	blackhole_finish(hole);
+}
+
 Test(signals, a_send_can_be_jumped_out_of, .timeout = 60)
 {
 	ON_TIME_SIGNALS;

@@ -34,11 +34,11 @@ static const struct caller callers[] = {
 	EPOLL_LOOP("events=in+out"),
 };
 
-/* Two pauses, of 1.2 s and less, and a timeout on another connection. */
+/* Pauses of 1.5 s and less, and a timeout on another connection. */
 ROW_TEST(summary, counts, ROWS_OF(callers))
 {
 	const struct caller *caller = &callers[*number];
-	struct peer *slow = peer_start(&(struct peer_script){ .rcvbuf_bytes = 200000, .start_ms = 1200 });
+	struct peer *slow = peer_start(&(struct peer_script){ .rcvbuf_bytes = 200000, .start_ms = 1500 });
 	struct peer *never = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
 	struct run *run = play(&(struct setting){ .send_ms = 2000, .environment = { SUMMARY, JSON }, .watchdog_ms = 20000 },
 			       "sock tcp4; setopt sndbuf 100000; connect %u; %s; %s 3000000 %s @up; close; "
@@ -54,10 +54,11 @@ ROW_TEST(summary, counts, ROWS_OF(callers))
 	cr_assert_eq(number_of(run, first, "connections"), 1);
 	cr_assert(number_of(run, first, "waits") >= 1);
 	cr_assert_eq(number_of(run, first, "send_timeouts"), 0);
-	/* From the first refusal, a little after the connection was made, or from a probe of the window that was taken. */
+	/* From the first refusal, which a busy machine comes to late, or from a probe of the window that was taken: probes go after 0.2,
+	 * 0.6 and 1.4 s. */
 	const long pause = number_of(run, first, "longest_pause_ms");
 
-	cr_assert(pause >= 300 && pause <= 1900, "%ld ms\n%s", pause, run->errors);
+	cr_assert(pause >= 100 && pause <= 1900, "%ld ms\n%s", pause, run->errors);
 	cr_assert_eq(number_of(run, second, "connections"), 2);
 	cr_assert_eq(number_of(run, second, "send_timeouts"), 1);
 	cr_assert_eq(number_of(run, "\"event\":\"advice\"", "longest_pause_ms"), pause);

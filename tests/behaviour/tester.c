@@ -996,7 +996,7 @@ static const struct known_step {
 	{ "shared", step_shared },     { "nest", step_nest },
 	{ "rawsock", step_rawsock },   { "rawconnect", step_rawconnect },
 	{ "hand", step_hand },         { "past", step_past },
-	{ "linger", step_linger },     { "deny", step_deny },
+	{ "linger", step_linger },     { "deny", step_deny },         { "waits", step_waits },
 	{ "seen", step_seen },         { "own", step_own },
 	{ "stranger", step_stranger },
 };

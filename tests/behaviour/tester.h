@@ -177,6 +177,7 @@ void step_hand(struct step *step);
 void step_past(struct step *step);
 void step_linger(struct step *step);
 void step_deny(struct step *step);
+void step_waits(struct step *step);
 
 /* tester_nested.c */
 void step_nest(struct step *step);

@@ -203,21 +203,43 @@ static ssize_t by_sendfile_seek(struct outgoing *out)
 }
 
 /* From a pipe, so no more than that takes. */
-static ssize_t by_splice(struct outgoing *out)
+/* From a pipe with that much in it, which waits or not. */
+static ssize_t splice_from(int pipe_flags, size_t size, const struct outgoing *out, unsigned flags)
 {
-	const size_t most = 65536, size = out->size < most ? out->size : most;
 	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC) || syscall(SYS_write, ends[1], out->bytes, size) != (long)size)
+	if (pipe2(ends, O_CLOEXEC | pipe_flags) || (size && syscall(SYS_write, ends[1], out->bytes, size) != (long)size))
 		die("pipe: %s", strerror(errno));
 	errno = ERRNO_UNTOUCHED;
-	ssize_t sent = splice(ends[0], NULL, out->fd, NULL, size, 0);
+	ssize_t sent = splice(ends[0], NULL, out->fd, NULL, out->size, flags);
 	int error = errno;
 
 	close(ends[0]);
 	close(ends[1]);
 	errno = error;
 	return sent;
+}
+
+static size_t piped(const struct outgoing *out)
+{
+	const size_t most = 65536;
+
+	return out->size < most ? out->size : most;
+}
+
+static ssize_t by_splice(struct outgoing *out)
+{
+	return splice_from(0, piped(out), out, 0);
+}
+
+static ssize_t by_splice_nonblock(struct outgoing *out)
+{
+	return splice_from(0, piped(out), out, SPLICE_F_NONBLOCK);
+}
+
+static ssize_t by_splice_of_nothing(struct outgoing *out)
+{
+	return splice_from(O_NONBLOCK, 0, out, 0);
 }
 
 static const struct send_call {
@@ -234,6 +256,8 @@ static const struct send_call {
 	{ "sendfile64", by_sendfile64 },
 	{ "sendfile_seek", by_sendfile_seek },
 	{ "splice", by_splice },
+	{ "splice_nonblock", by_splice_nonblock },
+	{ "splice_nothing", by_splice_of_nothing },
 };
 
 static const struct flag {

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -210,6 +211,27 @@ void step_past(struct step *step)
 	m.end_us = now_us();
 	free(buffer);
 	report_measured(step, &m);
+}
+
+/* waits child|fcntl|ioctl: the slot's socket waits from now on, which a forked child or a system call says and no wrapper of fcntl */
+void step_waits(struct step *step)
+{
+	const char *by = word(step, 0);
+	const int fd = slot_of(step)->fd;
+	const long flags = syscall(SYS_fcntl, fd, F_GETFL, 0) & ~O_NONBLOCK;
+	int zero = 0, status = 0;
+
+	if (strcmp(by, "fcntl") == 0)
+		report(step, "ret", syscall(SYS_fcntl, fd, F_SETFL, flags));
+	else if (strcmp(by, "ioctl") == 0)
+		report(step, "ret", syscall(SYS_ioctl, fd, FIONBIO, &zero));
+	else {
+		const pid_t made = fork();
+
+		if (made == 0)
+			_exit(fcntl(fd, F_SETFL, flags) != 0);
+		report(step, "ret", made > 0 && waitpid(made, &status, 0) == made ? status : -1);
+	}
 }
 
 /* ---- options and kernels ----------------------------------------------------------------------------------------- */
