@@ -258,6 +258,8 @@ static ssize_t carry_on(struct carried *k)
 			break;
 	}
 	const int error = errno;
+	/* This one by what is held of it: its number may be another file by now. */
+	nudge_off(k->c);
 	nudge_no_more();
 	signals_restore(&mask);
 	errno = error;

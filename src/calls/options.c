@@ -13,8 +13,6 @@
 #include "calls/writer.h"
 #include "connection/connection.h"
 #include "connection/deadline.h"
-#include "connection/haste.h"
-#include "connection/nudge.h"
 #include "connection/place.h"
 #include "connection/socket.h"
 #include "connection/watch.h"
@@ -68,13 +66,6 @@ static void see_user_timeout(int fd, int *ms)
 		*ms = 0;
 }
 
-static void see_rto_max(int fd, int *ms)
-{
-	struct connection c;
-	connection_open(&c, fd, descriptor_word(fd), 0);
-	*ms = nudge_rto_max_ms(&c, *ms);
-}
-
 void getsockopt_noticed(int fd, int level, int option, void *value, socklen_t *length)
 {
 	const int before = errno;
@@ -84,8 +75,6 @@ void getsockopt_noticed(int fd, int level, int option, void *value, socklen_t *l
 		see_send_timeout(fd, value);
 	else if (level == IPPROTO_TCP && option == TCP_USER_TIMEOUT && *length == sizeof(int))
 		see_user_timeout(fd, value);
-	else if (level == IPPROTO_TCP && option == TCP_RTO_MAX_MS && *length == sizeof(int))
-		see_rto_max(fd, value);
 	errno = before;
 }
 

@@ -239,7 +239,7 @@ bool connection_end(struct connection *c, uint64_t accepted, uint64_t asked, boo
 	}
 	if (!settings.dry_run) {
 		atomic_store(&c->memory->since_ns, c->looked_ns);
-		memory_clear(c->memory, MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_CONNECTING | MEMORY_OPTION_ON);
+		memory_clear(c->memory, MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_CONNECTING);
 		memory_set(c->memory, (untold ? MEMORY_UNTOLD : 0) | (socket_unread(at) > 0 ? MEMORY_LINGERING : 0));
 		memory_due(c->memory, c->looked_ns);
 	}

@@ -118,7 +118,7 @@ static void recount(unsigned before, unsigned now)
 {
 	count(&memory_looked_after, before & MEMORY_LOOKED_AFTER, now & MEMORY_LOOKED_AFTER);
 	count(&memory_waits_matter, before & MEMORY_LOOKED_AFTER, now & MEMORY_LOOKED_AFTER);
-	count(&memory_nudged, before & MEMORY_OPTION_ON, now & MEMORY_OPTION_ON);
+	count(&memory_nudged, before & MEMORY_NUDGED, now & MEMORY_NUDGED);
 }
 
 void memory_set(struct memory *m, unsigned flags)
@@ -173,7 +173,7 @@ void memory_forked(bool child)
 	for (struct memory *m; atomic_load(&memory_looked_after) && (m = memory_next(&position));) {
 		memory_set(m, MEMORY_SHARED);
 		if (child)
-			memory_clear(m, MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_ONESHOT);
+			memory_clear(m, MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_ONESHOT | MEMORY_NUDGED);
 	}
 }
 

@@ -37,23 +37,18 @@ enum memory_flag {
 	MEMORY_HEARD = 2048,      /**< the verdict was told by a send: nobody needs an event any more */
 	MEMORY_SHARED = 8192,     /**< another process or number may have taken its connect deadline off */
 	MEMORY_ONESHOT = 4096,    /**< MEMORY_AWAITED ends with the next event (EPOLLONESHOT) */
-	MEMORY_HASTENED = 16384,  /**< the kernel is to probe the closed window more often than it would (nudge.h) */
 };
-
-/** An option of ours is on the socket for as long as somebody looks at its stall. */
-#define MEMORY_OPTION_ON (MEMORY_NUDGED | MEMORY_HASTENED)
 
 /** What a send or a receive has to know before it begins; the descriptor has DESCRIPTOR_NOTICED then. */
 #define MEMORY_NOTICED (MEMORY_CONNECTING | MEMORY_GAVE_UP | MEMORY_ENDED | MEMORY_WATCHED | MEMORY_ONESHOT)
 /** What waits look after (watch.h). */
-#define MEMORY_LOOKED_AFTER (MEMORY_CONNECTING | MEMORY_LINGERING | MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_OPTION_ON)
+#define MEMORY_LOOKED_AFTER (MEMORY_CONNECTING | MEMORY_LINGERING | MEMORY_WATCHED | MEMORY_AWAITED | MEMORY_NUDGED)
 
 struct memory {
 	_Atomic uint64_t cookie;       /**< 0: free */
 	_Atomic uint32_t flags;        /**< enum memory_flag */
 	_Atomic int32_t fd;            /**< the descriptor it is of; -1: of none that others find */
 	_Atomic uint32_t word;         /**< the generation that its number had (descriptor.h), or 0: not known */
-	_Atomic int32_t rto_max_ms;    /**< the TCP_RTO_MAX_MS that it had before MEMORY_HASTENED */
 	struct stall_clock clock;
 	_Atomic int64_t since_ns;      /**< when connect() was called, or the verdict fell */
 	_Atomic int64_t due_ns;        /**< when a wait has to look at it next (watch.h) */
@@ -67,7 +62,7 @@ extern _Atomic unsigned memory_looked_after __attribute__((visibility("hidden"))
 /** The same, and one more for each other reason that all waits have to be looked after, as that the library has not started: no
  * wait need ask twice. */
 extern _Atomic unsigned memory_waits_matter __attribute__((visibility("hidden")));
-/** How many of them have any of MEMORY_OPTION_ON. */
+/** How many of them have MEMORY_NUDGED. */
 extern _Atomic unsigned memory_nudged __attribute__((visibility("hidden")));
 
 /** What is remembered of the socket at @p fd, which is @p cookie; NULL: nothing. */

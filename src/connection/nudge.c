@@ -8,7 +8,6 @@
 #include <stddef.h>
 
 #include "base/clock.h"
-#include "connection/haste.h"
 #include "connection/socket.h"
 #include "limits/configured.h"
 
@@ -26,37 +25,16 @@ static int resting_ms(const struct connection *c)
 	return memory_has(c->memory, MEMORY_UNACKED) ? c->limits->unacked_ms : 0;
 }
 
-/** Put back what the program knows, unless it has set its own since. */
-static void take_nudge_off(struct connection *c)
+void nudge_off(struct connection *c)
 {
 	int ms;
 	if (!memory_has(c->memory, MEMORY_NUDGED))
 		return;
+	/* Unless the program has set its own since. */
 	if (connection_hold(c) && socket_user_timeout(connection_at(c), &ms) &&
 	    ms == atomic_load(&c->memory->user_timeout_ms))
 		socket_set_user_timeout(connection_at(c), resting_ms(c));
 	memory_clear(c->memory, MEMORY_NUDGED);
-}
-
-int nudge_rto_max_ms(const struct connection *c, int ms)
-{
-	const bool ours = memory_has(c->memory, MEMORY_HASTENED) && ms == haste_ms(c->limits->send_ms);
-	return ours ? atomic_load(&c->memory->rto_max_ms) : ms;
-}
-
-static void take_haste_off(struct connection *c)
-{
-	if (!memory_has(c->memory, MEMORY_HASTENED))
-		return;
-	if (connection_hold(c))
-		haste_take_off(connection_at(c), c->limits->send_ms, atomic_load(&c->memory->rto_max_ms));
-	memory_clear(c->memory, MEMORY_HASTENED);
-}
-
-static void take_off(struct connection *c)
-{
-	take_nudge_off(c);
-	take_haste_off(c);
 }
 
 /** Have the timer run out when @p ns have passed since the first time it did, or will. */
@@ -87,23 +65,17 @@ static bool is_late(const struct look *look, int64_t since_ns, int64_t now_ns)
 	       (look->lost || (look->last_sent_ns > late_ns && now_ns - since_ns > late_ns));
 }
 
-/** Nothing is in flight, so it is the timer of window probes that runs. */
-static void hasten(struct connection *c)
-{
-	int own_ms;
-	if (memory_has(c->memory, MEMORY_HASTENED | MEMORY_CONNECTING) || !connection_hold(c) ||
-	    !haste_may(connection_at(c), c->limits->send_ms, &own_ms))
-		return;
-	atomic_store(&c->memory->rto_max_ms, own_ms);
-	memory_set(c->memory, MEMORY_HASTENED);
-	if (!haste_put_on(connection_at(c), c->limits->send_ms))
-		memory_clear(c->memory, MEMORY_HASTENED);
-}
-
-static void nudge_retransmission(struct connection *c, int64_t since_ns, int64_t until_ns)
+void nudge(struct connection *c, int64_t left_ns)
 {
 	struct memory *m = c->memory;
-	const int64_t now_ns = c->looked_ns, slice_ns = stall_slice_ns(c->limits);
+	if (m == &c->own || settings.dry_run)
+		return;
+	if (!c->look.established || c->look.partial || c->cause != STALL_NO_PROGRESS || left_ns == NEVER_NS) {
+		nudge_off(c);
+		return;
+	}
+	const int64_t now_ns = c->looked_ns, until_ns = now_ns + left_ns;
+	const int64_t since_ns = until_ns - c->limits->send_ms * NS_PER_MS, slice_ns = stall_slice_ns(c->limits);
 	/* The answer takes a round trip, and somebody has to look. */
 	const int64_t again_ns = until_ns - SLICES_AFTER * slice_ns - c->look.rtt_ns;
 	if (c->look.undisturbed)
@@ -112,25 +84,9 @@ static void nudge_retransmission(struct connection *c, int64_t since_ns, int64_t
 	/* The kernel counts from when the timer ran out first, and ends a connection at once for which that is longer ago
 	 * than we know: hence only if we have seen it calm since the last progress. */
 	if (!is_late(&c->look, since_ns, now_ns) || calm_ns < since_ns || now_ns >= again_ns - SLICES_BEFORE * slice_ns)
-		take_nudge_off(c);
+		nudge_off(c);
 	else if (c->look.undisturbed || !memory_has(m, MEMORY_NUDGED))
 		put_on(c, again_ns - calm_ns);
-}
-
-void nudge(struct connection *c, int64_t left_ns)
-{
-	if (c->memory == &c->own || settings.dry_run)
-		return;
-	if (!c->look.established || c->look.partial || c->cause != STALL_NO_PROGRESS || left_ns == NEVER_NS) {
-		take_off(c);
-		return;
-	}
-	const int64_t until_ns = c->looked_ns + left_ns, since_ns = until_ns - c->limits->send_ms * NS_PER_MS;
-	nudge_retransmission(c, since_ns, until_ns);
-	if (c->look.in_flight || !c->look.outstanding)
-		take_haste_off(c);
-	else if (haste_is_due(c->looked_ns - since_ns, c->limits->send_ms))
-		hasten(c);
 }
 
 int64_t nudge_slice_ns(const struct connection *c)
@@ -146,13 +102,13 @@ void nudge_take_all_off(void)
 	unsigned position = 0;
 	while ((m = memory_next(&position))) {
 		struct connection c;
-		if (!memory_has(m, MEMORY_OPTION_ON))
+		if (!memory_has(m, MEMORY_NUDGED))
 			continue;
 		connection_open(&c, m->fd, descriptor_word(m->fd), 0);
 		if (c.memory == m)
-			take_off(&c);
+			nudge_off(&c);
 		else
-			memory_clear(m, MEMORY_OPTION_ON);
+			memory_clear(m, MEMORY_NUDGED);
 		connection_release(&c);
 	}
 	errno = before;

@@ -8,9 +8,6 @@
  *
  * The means is TCP_USER_TIMEOUT: the kernel never sets the timer beyond it. It is taken off before the timer runs out, so
  * that it ends nothing, and one more segment is on its way when the verdict is near. Only where the program has none.
- *
- * Where the window is closed, the timer that doubles is that of window probes, and TCP_USER_TIMEOUT counts from the first of
- * them, however slowly the peer reads since: there the means is TCP_RTO_MAX_MS, which bounds what it doubles to (haste.h).
  */
 #ifndef SNDTIMEO_NUDGE_H
 #define SNDTIMEO_NUDGE_H
@@ -27,15 +24,15 @@
  */
 void nudge(struct connection *c, int64_t left_ns);
 
+/** Nobody waits for room on @p c any more. */
+void nudge_off(struct connection *c);
+
 void nudge_take_all_off(void);
 
 /** When to look again: stall_slice_ns(), or sooner while the kernel is being nudged. */
 int64_t nudge_slice_ns(const struct connection *c);
 
-/** Give @p c, whose TCP_RTO_MAX_MS is read as @p ms, the one that it has but for us. */
-int nudge_rto_max_ms(const struct connection *c, int ms);
-
-/** Nobody is going to look for a while: no option of ours may be left. Keeps errno. */
+/** Nobody is going to look for a while: no TCP_USER_TIMEOUT of ours may be left. Keeps errno. */
 static inline void nudge_no_more(void)
 {
 	if (__builtin_expect(atomic_load_explicit(&memory_nudged, memory_order_relaxed) != 0, 0))

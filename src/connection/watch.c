@@ -78,11 +78,13 @@ static int64_t look_at_refused(struct connection *c, int64_t now_ns)
 		/* No refusal is older than this. */
 		atomic_store(&c->memory->clock.looked_ns, now_ns);
 		memory_clear(c->memory, MEMORY_WATCHED);
+		nudge_off(c);
 		return clock_sum_ns(now_ns, stall_slice_ns(c->limits));
 	}
 	const int64_t left_ns = connection_left_ns(c);
 	if (!c->look.established) {
 		memory_clear(c->memory, MEMORY_WATCHED | MEMORY_AWAITED);
+		nudge_off(c);
 		return NEVER_NS;
 	}
 	if (left_ns <= 0 && !socket_writable(c->fd) && connection_end(c, 0, 0, false))

@@ -188,24 +188,6 @@ Test(corners, closed_behind_a_loops_back, .timeout = 20)
 	peer_finish(peer, 0);
 }
 
-/* What hastens the kernel's probes of a closed window is on while the stall lasts, and is not shown to the program. */
-Test(corners, own_rto_max_in_a_stall, .timeout = 20)
-{
-	need_rto_max();
-	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 16384, .start_ms = 2500 });
-	struct run *run = play(&(struct setting){ .send_ms = 4000 },
-			       "sock tcp4; setopt rto_max 5000; connect %u; &sendall send 4000000 @up; sleep 1800; "
-			       "getopt @shown rto_max; rawopt @raw rto_max; join up; rawopt @after rto_max; close",
-			       peer_port(peer));
-
-	expect_clean(run);
-	expect(run, "shown.value", 5000);
-	expect(run, "raw.value", 1000);
-	expect(run, "up.ret", 4000000);
-	expect(run, "after.value", 5000);
-	peer_finish(peer, 3000);
-}
-
 /* ---- connects ---------------------------------------------------------------------------------------------------- */
 
 /* A program that sets TCP_USER_TIMEOUT while its connect is under way finds what it set, and has our deadline. */

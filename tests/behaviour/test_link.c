@@ -21,19 +21,13 @@ static const struct caller callers[] = {
 	EPOLL_LOOP("events=in+out"),
 };
 
-static struct run *play_far_limited(int send_ms, const char *peer, int delay_ms, const struct caller *caller,
-				    const char *before, long bytes, const char *after)
-{
-	const struct setting setting = { .send_ms = send_ms, .watchdog_ms = 75000, .far_peer = peer, .delay_ms = delay_ms };
-
-	return play(&setting, "sock tcp4; connect %d at=%s; %s; %s; watch; %s %ld %s @up%s", FAR_PORT, FAR_ADDRESS,
-		    caller->setup, before, caller->upload, bytes, caller->options, after);
-}
-
 static struct run *play_far(const char *peer, int delay_ms, const struct caller *caller, const char *before, long bytes,
 			    const char *after)
 {
-	return play_far_limited(SEND_MS, peer, delay_ms, caller, before, bytes, after);
+	const struct setting setting = { .send_ms = SEND_MS, .watchdog_ms = 75000, .far_peer = peer, .delay_ms = delay_ms };
+
+	return play(&setting, "sock tcp4; connect %d at=%s; %s; %s; watch; %s %ld %s @up%s", FAR_PORT, FAR_ADDRESS,
+		    caller->setup, before, caller->upload, bytes, caller->options, after);
 }
 
 /* ---- peers that make progress --------------------------------------------------------------------------------------- */
@@ -98,30 +92,6 @@ ROW_TEST(link, outage_shorter_than_the_limit, OUTAGES)
 
 	expect_clean(run);
 	expect(run, "up.ret", BYTES);
-	cr_assert_str_empty(run->errors);
-}
-
-/* Nothing is in flight: the kernel probes the window, ever less often. A peer that reads little at a time fills it again and
- * again, and the outage begins at any moment of that. */
-static const int closed_outages_ms[] = { 1000, 1130, 1270, 1390 };
-
-#define CLOSED_OUTAGES (ROWS_OF(closed_outages_ms) * ROWS_OF(callers))
-
-ROW_TEST(link, outage_with_the_window_closed, CLOSED_OUTAGES)
-{
-	const struct caller *caller = &callers[*number % ROWS_OF(callers)];
-	const int begins_ms = closed_outages_ms[*number / ROWS_OF(callers)];
-
-	need_link();
-	need_rto_max();
-	struct run *run = play_far_limited(6000, "rcvbuf_bytes=16384 chunk_bytes=8000 pause_ms=100", 5, caller,
-					   text("setopt sndbuf 60000; &link all after=%d; &link none after=%d", begins_ms,
-						begins_ms + 4200),
-					   600000, "; rawopt @after rto_max" AND_ARRIVE);
-
-	expect_clean(run);
-	expect(run, "up.ret", 600000);
-	expect(run, "after.value", 120000);
 	cr_assert_str_empty(run->errors);
 }
 
