@@ -30,7 +30,6 @@ struct libc libc = {
 	.pread = pread,
 	.pselect = pselect,
 	.pthread_setcancelstate = pthread_setcancelstate,
-	.read = read,
 	.sendmsg = sendmsg,
 	.setsockopt = setsockopt,
 	.shutdown = shutdown,

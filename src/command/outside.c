@@ -140,23 +140,11 @@ static _Noreturn void watch_program(pid_t program, int launcher, bool only_asked
 	_exit(EXIT_SUCCESS);
 }
 
-/* Given to init, or to a subreaper: the program never hears of it. */
-static bool fork_twice(const int ends[2], bool only_asked)
+/* A child whose end no SIGCHLD tells of, and which no wait of the program's sees unless it asks for such (clone(2), __WALL). Neither
+ * does who looks after the program: were its father to end here, the watcher would be that one's child. */
+static pid_t fork_unheard(void)
 {
-	const pid_t own = getpid(), between = fork();
-
-	if (between < 0)
-		return false;
-	if (between == 0) {
-		if (fork() == 0) {
-			close(ends[0]);
-			watch_program(own, ends[1], only_asked);
-		}
-		_exit(EXIT_SUCCESS);
-	}
-	while (waitpid(between, NULL, 0) < 0 && errno == EINTR)
-		;
-	return true;
+	return (pid_t)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
 }
 
 /* Returns NULL, or why it cannot be. */
@@ -182,13 +170,21 @@ static const char *begin(bool only_asked)
 	snprintf(mark, sizeof mark, "%d.%llu", (int)getpid(), (unsigned long long)process_began(getpid()));
 	if (setenv(MARK, mark, 1) != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return strerror(errno);
-	const bool forked = fork_twice(ends, only_asked);
+	const pid_t own = getpid(), watcher = fork_unheard();
 	const int error = errno;
 
+	if (watcher == 0) {
+		close(ends[0]);
+		watch_program(own, ends[1], only_asked);
+	}
 	close(ends[1]);
-	const char *defect = forked ? hear_from_watcher(ends[0]) : strerror(error);
+	const char *defect = watcher > 0 ? hear_from_watcher(ends[0]) : strerror(error);
 
 	close(ends[0]);
+	/* It has ended, or is about to. */
+	if (watcher > 0 && (defect || only_asked))
+		while (waitpid(watcher, NULL, __WALL) < 0 && errno == EINTR)
+			;
 	return defect;
 }
 

@@ -671,6 +671,23 @@ size_t rules_idle_rate(const struct rules *rules, bool *counts)
 	return idle;
 }
 
+static void shorten(int32_t *ms, int32_t other_ms)
+{
+	if (other_ms && (!*ms || other_ms < *ms))
+		*ms = other_ms;
+}
+
+void rules_shorten(const struct rules *rules, struct limits *shortest)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct limits *limits = &limits_of(rules)[i];
+		shorten(&shortest->connect_ms, limits->connect_ms);
+		shorten(&shortest->send_ms, limits->send_ms);
+		shorten(&shortest->send_total_ms, limits->send_total_ms);
+		shorten(&shortest->unacked_ms, limits->unacked_ms);
+	}
+}
+
 bool rules_limit(const struct rules *rules)
 {
 	for (size_t i = 0; i < rules->count; i++)

@@ -65,6 +65,9 @@ const struct limits *rules_find(const struct rules *rules, const struct destinat
  * @param[out] counts whether any rule has both */
 size_t rules_idle_rate(const struct rules *rules, bool *counts);
 
+/** Make the durations in @p shortest as short as any rule's; 0 is none. */
+void rules_shorten(const struct rules *rules, struct limits *shortest);
+
 /** Whether any rule sets any limit, once they are complete. */
 bool rules_limit(const struct rules *rules);
 

@@ -283,6 +283,13 @@ void settings_read(struct settings *settings, char *const *environment, settings
 	check_rate(settings, complain, context);
 }
 
+struct limits settings_shortest(const struct settings *settings)
+{
+	struct limits shortest = settings->limits;
+	rules_shorten(&settings->rules, &shortest);
+	return shortest;
+}
+
 bool settings_limit(const struct settings *settings)
 {
 	return limits_any(&settings->limits) || rules_limit(&settings->rules);

@@ -67,6 +67,9 @@ bool settings_given(char *const *environment);
  */
 void settings_read(struct settings *settings, char *const *environment, settings_complain *complain, void *context);
 
+/** The shortest connect deadline, send timeout and so on that there is for any destination; 0: there is none. */
+struct limits settings_shortest(const struct settings *settings);
+
 /** Whether anything is limited at all. */
 bool settings_limit(const struct settings *settings);
 

@@ -5,7 +5,6 @@
 #include "outside/arm.h"
 
 #include "base/clock.h"
-#include "connection/haste.h"
 #include "connection/socket.h"
 #include "connection/stall.h"
 #include "limits/configured.h"
@@ -14,9 +13,11 @@
 #define ARMED_AFTER 40
 /** Looks that are left for the answer to the last try, and before the timer of that try runs out. */
 #define SLICES_AFTER 4
-#define SLICES_BEFORE 3
+#define SLICES_BEFORE 6
 /** No window is probed sooner than this after it was shut (TCP_RTO_MIN). */
 #define PROBE_LEAST_NS (200 * NS_PER_MS)
+/** Nobody knows when. */
+#define LONG_AGO_NS 1
 /** Doublings that are counted; the timer is at its most long before. */
 #define BACKOFF_MOST 12
 /** What is known better by less than this is not worth two system calls. */
@@ -24,14 +25,12 @@
 /** Of the kernel's clock, and what a timer may be late. */
 #define TICK_NS (10 * NS_PER_MS)
 /** What the timer doubles to (net.ipv4.tcp_rto_max_ms). */
-#define RTO_MAX_MS 120000
+#define RTO_MAX_NS (120 * NS_PER_S)
 
 static uint32_t least(uint32_t one, uint32_t other)
 {
 	return one < other ? one : other;
 }
-
-#define USER_TIMEOUTS (ARMED_CONNECT | ARMED_SEND)
 
 bool arm_user_timeout(struct watched *w, int at, enum armed which, int32_t ms)
 {
@@ -39,7 +38,7 @@ bool arm_user_timeout(struct watched *w, int at, enum armed which, int32_t ms)
 
 	if (settings.dry_run || ms <= 0 || !socket_user_timeout(at, &now_ms))
 		return false;
-	if (!(w->armed & USER_TIMEOUTS))
+	if (!w->armed)
 		w->own_ms = now_ms;
 	else if (now_ms != w->armed_ms)
 		return false;
@@ -48,55 +47,29 @@ bool arm_user_timeout(struct watched *w, int at, enum armed which, int32_t ms)
 		return false;
 	if (now_ms != ms && !socket_set_user_timeout(at, ms))
 		return false;
-	w->armed = (uint8_t)((w->armed & ~USER_TIMEOUTS) | which);
+	w->armed = which;
 	w->armed_ms = ms;
 	return true;
 }
 
-/** Have the kernel try again, or probe a closed window, more often. */
-static void hasten(struct watched *w, int at)
-{
-	int own_ms;
-
-	if ((w->armed & ARMED_PROBES) || !haste_may(at, w->limits->send_ms, &own_ms))
-		return;
-	w->own_rto_max_ms = own_ms;
-	w->armed |= ARMED_PROBES;
-	haste_put_on(at, w->limits->send_ms);
-}
-
-static void take_off_user_timeout(struct watched *w, int at)
+void arm_take_off(struct watched *w, int at)
 {
 	int ms;
 
-	if ((w->armed & USER_TIMEOUTS) && socket_user_timeout(at, &ms) && ms == w->armed_ms)
+	if (w->armed && socket_user_timeout(at, &ms) && ms == w->armed_ms)
 		socket_set_user_timeout(at, w->own_ms);
-	w->armed &= (uint8_t)~USER_TIMEOUTS;
-}
-
-static void take_off_haste(struct watched *w, int at)
-{
-	if (w->armed & ARMED_PROBES)
-		haste_take_off(at, w->limits->send_ms, w->own_rto_max_ms);
-	w->armed &= (uint8_t)~ARMED_PROBES;
-}
-
-void arm_take_off(struct watched *w, int at)
-{
-	take_off_user_timeout(w, at);
-	take_off_haste(w, at);
+	w->armed = 0;
 }
 
 /** How long the kernel's timer takes from when it runs out first until it has done so @p times more, at most. With something in
  * flight the timer that is told is the doubled one already. */
-static int64_t timers_ns(const struct watched *w, const struct look *look, uint32_t times)
+static int64_t timers_ns(const struct look *look, uint32_t times)
 {
-	const int64_t cap_ns = (w->armed & ARMED_PROBES ? haste_ms(w->limits->send_ms) : RTO_MAX_MS) * NS_PER_MS;
 	const int64_t first_ns = look->in_flight ? look->rto_ns >> least(look->retransmits, BACKOFF_MOST) : look->rto_ns;
 	int64_t timer_ns = first_ns, sum_ns = TICK_NS;
 
 	for (uint32_t i = 0; i < times; i++) {
-		timer_ns = 2 * timer_ns < cap_ns ? 2 * timer_ns : cap_ns;
+		timer_ns = 2 * timer_ns < RTO_MAX_NS ? 2 * timer_ns : RTO_MAX_NS;
 		sum_ns += timer_ns + TICK_NS;
 	}
 	return sum_ns;
@@ -109,17 +82,22 @@ static int64_t timers_ns(const struct watched *w, const struct look *look, uint3
  */
 static void follow_probes(struct watched *w, const struct look *look)
 {
+	bool probed = false;
+
 	const bool probing = !look->in_flight && look->retransmits;
 	/* Where no probe was sent since the window was shut, the last acknowledgement is what shut it. */
-	const int64_t stall_ns = probing ? look->rto_ns + timers_ns(w, look, look->retransmits) : look->last_ack_ns;
+	const int64_t stall_ns = probing ? look->rto_ns + timers_ns(look, look->retransmits) : look->last_ack_ns;
 	const int64_t earlier_ns = look->shut_ns - w->shut_ns - stall_ns;
 
 	if (!w->followed)
-		w->probed = earlier_ns >= PROBE_LEAST_NS;
+		probed = earlier_ns >= PROBE_LEAST_NS;
 	else if (look->progress != w->progress)
-		w->probed |= w->probing || earlier_ns >= PROBE_LEAST_NS;
+		probed = w->probing || earlier_ns >= PROBE_LEAST_NS;
 	else
-		w->probed |= w->probing && !probing;
+		probed = w->probing && !probing;
+	/* The first of them, which is the one that counts, was sent after the last look, or is known already. */
+	if (probed && !w->probed_ns)
+		w->probed_ns = !w->followed ? LONG_AGO_NS : w->probing ? w->from_ns : w->looked_ns + PROBE_LEAST_NS;
 	w->followed = true;
 	w->probing = probing;
 	w->shut_ns = look->shut_ns;
@@ -131,16 +109,16 @@ void arm_follow(struct watched *w, const struct look *look, int64_t now_ns)
 	const uint32_t ran_out = least(look->retransmits, BACKOFF_MOST);
 	int64_t from_ns;
 
+	follow_probes(w, look);
 	if (look->undisturbed && !ran_out)
 		from_ns = now_ns;
 	else if (ran_out == w->ran_out + 1u && w->looked_ns)
 		/* It did so since the last look. */
-		from_ns = w->looked_ns - timers_ns(w, look, w->ran_out);
+		from_ns = w->looked_ns - timers_ns(look, w->ran_out);
 	else
-		from_ns = now_ns - timers_ns(w, look, ran_out);
+		from_ns = now_ns - timers_ns(look, ran_out);
 	if (from_ns > w->from_ns)
 		w->from_ns = from_ns;
-	follow_probes(w, look);
 	w->ran_out = (uint8_t)ran_out;
 }
 
@@ -151,27 +129,24 @@ void arm_for_verdict(struct watched *w, int at, const struct look *look, int64_t
 
 	if (settings.dry_run || look->partial)
 		return;
-	if (haste_is_due(stalled_ns, w->limits->send_ms))
-		hasten(w, at);
-	else
-		take_off_haste(w, at);
-	if (stalled_ns < limit_ns * ARMED_AFTER / 100 || (w->probed && !look->in_flight)) {
-		/* There was progress, or there is nothing to go by. */
-		take_off_user_timeout(w, at);
+	const bool earlier = w->probed_ns && !look->in_flight;
+
+	if (stalled_ns < limit_ns * ARMED_AFTER / 100 || (earlier && now_ns - stalled_ns - w->probed_ns > PROBE_LEAST_NS)) {
+		/* There was progress, or the kernel counts from nobody knows when. */
+		arm_take_off(w, at);
 		return;
 	}
 	if (left_ns <= 0)
 		return;
-	/* An older kernel is nudged: first so that the timer runs out in time for an answer, and then, before it does, so that
-	 * it ends nothing early. */
+	/* What is in flight is tried once more (nudge.h): first so that the timer runs out in time for an answer, and then, long
+	 * before it does, so that it ends nothing early. */
 	const int64_t again_ns = until_ns - SLICES_AFTER * slice_ns - look->rtt_ns;
-	const bool nudges = !(w->armed & ARMED_PROBES) && look->in_flight && look->window &&
-	                    now_ns < again_ns - SLICES_BEFORE * slice_ns;
-
-	const int32_t ms = (int32_t)(((nudges ? again_ns : until_ns) - w->from_ns) / NS_PER_MS);
+	const bool nudges = look->in_flight && look->window && now_ns < again_ns - SLICES_BEFORE * slice_ns;
+	const int64_t from_ns = earlier && w->probed_ns < w->from_ns ? w->probed_ns : w->from_ns;
+	const int32_t ms = (int32_t)(((nudges ? again_ns : until_ns) - from_ns) / NS_PER_MS);
 
 	/* Once it is the verdict's, it is only made better. */
-	if ((w->armed & ARMED_SEND) && !nudges && w->armed_ms == w->verdict_ms && ms > w->armed_ms - BETTER_MS)
+	if (w->armed == ARMED_SEND && !nudges && w->armed_ms == w->verdict_ms && ms > w->armed_ms - BETTER_MS)
 		return;
 	if (arm_user_timeout(w, at, ARMED_SEND, ms) && !nudges)
 		w->verdict_ms = ms;

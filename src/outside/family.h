@@ -14,6 +14,8 @@
 
 struct member {
 	struct process process;
+	struct process seen;    /**< the same by one of its threads that lives: the first one may have ended before the others */
+	int through;            /**< process_handle() of that: descriptors are duplicated through it */
 	uint64_t began;         /**< process_began(): a number that is used again is another process */
 	int handle;             /**< of process_handle_of_all(): readable once the process has ended */
 	bool ended;
@@ -27,6 +29,11 @@ struct family {
 	size_t count, room;
 	const char *mark;       /**< NAME=VALUE that all of them have in their environment; NULL: none was given */
 	bool lost_any;          /**< one has ended since the last look for orphans */
+	int64_t sweep_ns;       /**< when the next one is due in any case */
+	pid_t newest;           /**< the process that had begun last, at the last one */
+	pid_t *strangers;       /**< those that were no orphans then, in order */
+	size_t n_strangers;
+	bool full;              /**< one could not be added for want of descriptors or memory, and that was told */
 };
 
 /** Add a process, unless it is one already or has ended. @return it; NULL, with errno (ESRCH: there is none) */
@@ -36,8 +43,8 @@ struct member *family_add(struct family *family, pid_t id);
  * by the mark. @p added is told of each. */
 void family_grow(struct family *family, void (*added)(const struct member *member, void *context), void *context);
 
-/** Take the name again, which exec changes. */
-void family_rename(struct member *member);
+/** Take the name again, which exec changes, and another thread, if the one that was looked at has ended. */
+void family_refresh(struct member *member);
 
 /** Free those that have ended. Nobody may refer to them any more. */
 void family_bury(struct family *family);

@@ -38,12 +38,12 @@ static bool has_inode(int fd, uint64_t inode)
 
 int holders_duplicate(struct watched *w)
 {
-	for (size_t i = 0; i < HOLDERS_MOST; i++) {
+	for (size_t i = 0; i < w->n_holders; i++) {
 		struct holder *holder = &w->holders[i];
 
 		if (!holder->member || holder->member->ended)
 			continue;
-		const int fd = process_duplicate(holder->member->handle, holder->fd);
+		const int fd = process_duplicate(holder->member->through, holder->fd);
 
 		if (fd < 0)
 			complain_once(holder->member, errno);

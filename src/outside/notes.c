@@ -14,7 +14,7 @@
 
 void notes_about(const struct watched *w)
 {
-	for (size_t i = 0; i < HOLDERS_MOST; i++)
+	for (size_t i = 0; i < w->n_holders; i++)
 		if (w->holders[i].member) {
 			line_about(w->holders[i].member->process.name, w->holders[i].member->process.id);
 			return;

@@ -206,12 +206,15 @@ int process_sockets(const struct process *process, bool (*visit)(int fd, uint64_
 uint64_t process_began(pid_t id)
 {
 	const struct process process = {.id = id};
-	char line[1024] = "";
+	char text[1024] = "";
 	uint64_t ticks = 0;
 	FILE *file = process_open(&process, "stat");
-	const char *end = file && fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
 
-	/* The name before it may be anything; 18 fields are in between, after the state. */
+	/* The name may be anything, lines and brackets too; 18 fields are after the state, which is behind it. */
+	if (file)
+		text[fread(text, 1, sizeof text - 1, file)] = '\0';
+	const char *end = strrchr(text, ')');
+
 	if (end)
 		sscanf(end + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64, &ticks);
 	if (file)

@@ -14,10 +14,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/** Entries of one poll(2) that are looked at. */
-#define POLLED_MOST 1024
-/** Descriptors of one select(2), as many as glibc's fd_set has. */
-#define SELECTED_MOST 1024
+/** So many entries of poll(2), or words of select(2), are copied at once, and so many are looked at in all (fs.nr_open). */
+#define CHUNK 1024
+#define MOST_WAITED_FOR ((size_t)1 << 20)
+/** Among so many is looked for epoll descriptors, which are waited for like any other, and so deep within one another. */
+#define MOST_ASKED 256
+#define EPOLLS_MOST 4
 #define BITS (8 * sizeof(long))
 #define TO_SEND (POLLOUT | POLLWRNORM | POLLWRBAND)
 
@@ -26,14 +28,8 @@ struct call {
 	uintptr_t arguments[6];
 };
 
-static void note(struct wishes *wishes, int fd, enum want want)
+static void note_of(struct wishes *wishes, uint64_t of, bool is_inode, enum want want)
 {
-	for (size_t i = 0; i < wishes->count; i++)
-		if (wishes->all[i].fd == fd) {
-			if (want > wishes->all[i].want)
-				wishes->all[i].want = want;
-			return;
-		}
 	if (wishes->count == wishes->room) {
 		const size_t more = wishes->room ? 2 * wishes->room : 32;
 		struct wish *all = reallocarray(wishes->all, more, sizeof *all);
@@ -44,7 +40,13 @@ static void note(struct wishes *wishes, int fd, enum want want)
 		wishes->all = all;
 		wishes->room = more;
 	}
-	wishes->all[wishes->count++] = (struct wish){fd, want};
+	wishes->all[wishes->count++] = (struct wish){of, is_inode, want};
+}
+
+static void note(struct wishes *wishes, int fd, enum want want)
+{
+	if (fd >= 0)
+		note_of(wishes, (uint64_t)fd, false, want);
 }
 
 static void note_others(struct wishes *wishes, enum want want)
@@ -55,42 +57,78 @@ static void note_others(struct wishes *wishes, enum want want)
 
 /* ---- waits for several ------------------------------------------------------------------------------------------- */
 
+static void take_epoll(struct wishes *wishes, const struct process *process, int epfd, unsigned depth);
+
+static bool is_epoll(const struct process *process, int fd)
+{
+	static const char kind[] = "anon_inode:[eventpoll]";
+	char name[40], target[sizeof kind];
+
+	snprintf(name, sizeof name, "/proc/%d/fd/%d", (int)process->id, fd);
+	return readlink(name, target, sizeof target) == sizeof kind - 1 && memcmp(target, kind, sizeof kind - 1) == 0;
+}
+
 static void take_poll(struct wishes *wishes, const struct process *process, uintptr_t array, size_t count)
 {
-	struct pollfd polled[POLLED_MOST];
-	const ssize_t got = process_read(process, array, polled, (count < POLLED_MOST ? count : POLLED_MOST) * sizeof *polled);
+	struct pollfd polled[CHUNK];
 
-	for (ssize_t i = 0; i < got / (ssize_t)sizeof *polled; i++)
-		if (polled[i].fd >= 0)
+	for (size_t from = 0; from < count && from < MOST_WAITED_FOR; from += CHUNK) {
+		const size_t left = count - from, size = (left < CHUNK ? left : CHUNK) * sizeof *polled;
+		const ssize_t got = process_read(process, array + from * sizeof *polled, polled, size);
+
+		for (ssize_t i = 0; i < got / (ssize_t)sizeof *polled; i++) {
 			note(wishes, polled[i].fd, polled[i].events & TO_SEND ? WANT_TO_SEND : WANT_NOTHING);
+			if (count <= MOST_ASKED && polled[i].events & POLLIN && is_epoll(process, polled[i].fd))
+				take_epoll(wishes, process, polled[i].fd, 1);
+		}
+		if (got < (ssize_t)size)
+			break;
+	}
 }
 
-static void take_set(struct wishes *wishes, const struct process *process, uintptr_t set, int end, enum want want)
+static void take_set(struct wishes *wishes, const struct process *process, uintptr_t set, size_t end, enum want want)
 {
-	unsigned long words[SELECTED_MOST / BITS] = {0};
-	const size_t size = ((size_t)end + BITS - 1) / BITS * sizeof *words;
+	unsigned long words[CHUNK];
+	const size_t count = ((end < MOST_WAITED_FOR ? end : MOST_WAITED_FOR) + BITS - 1) / BITS;
 
-	if (!set || process_read(process, set, words, size < sizeof words ? size : sizeof words) <= 0)
-		return;
-	for (int fd = 0; fd < end && fd < SELECTED_MOST; fd++)
-		if (words[(size_t)fd / BITS] >> ((size_t)fd % BITS) & 1)
-			note(wishes, fd, want);
+	for (size_t from = 0; set && from < count; from += CHUNK) {
+		const size_t left = count - from, size = (left < CHUNK ? left : CHUNK) * sizeof *words;
+		const ssize_t got = process_read(process, set + from * sizeof *words, words, size);
+
+		for (size_t bit = 0; got > 0 && bit < 8 * (size_t)got; bit++) {
+			const size_t fd = from * BITS + bit;
+
+			if (!(words[bit / BITS] >> (bit % BITS) & 1) || fd >= end)
+				continue;
+			note(wishes, (int)fd, want);
+			if (want == WANT_NOTHING && end <= MOST_ASKED && is_epoll(process, (int)fd))
+				take_epoll(wishes, process, (int)fd, 1);
+		}
+		if (got < (ssize_t)size)
+			break;
+	}
 }
 
-/* What is registered there says for how long what is asked for counts: a loop that sends until it is refused asks once. */
-static void take_epoll(struct wishes *wishes, const struct process *process, int epfd)
+/* What is registered there says for how long what is asked for counts: a loop that sends until it is refused asks once. It is
+ * named by its inode: the descriptor it was registered by may be closed, and the file open by another. */
+static void take_epoll(struct wishes *wishes, const struct process *process, int epfd, unsigned depth)
 {
 	char name[32], *line = NULL;
-	size_t size = 0;
+	size_t size = 0, asked = 0;
 	unsigned events;
+	uint64_t inode;
 	int fd;
 
 	snprintf(name, sizeof name, "fdinfo/%d", epfd);
-	FILE *info = process_open(process, name);
+	FILE *info = depth < EPOLLS_MOST ? process_open(process, name) : NULL;
 
-	while (info && getline(&line, &size, info) > 0)
-		if (sscanf(line, "tfd: %d events: %x", &fd, &events) == 2)
-			note(wishes, fd, !(events & EPOLLOUT) ? WANT_NOTHING : events & EPOLLET ? WANT_UNTOLD : WANT_TO_SEND);
+	while (info && getline(&line, &size, info) > 0) {
+		if (sscanf(line, "tfd: %d events: %x data: %*x pos: %*d ino: %" SCNx64, &fd, &events, &inode) != 3)
+			continue;
+		note_of(wishes, inode, true, !(events & EPOLLOUT) ? WANT_NOTHING : events & EPOLLET ? WANT_UNTOLD : WANT_TO_SEND);
+		if (events & EPOLLIN && asked++ < MOST_ASKED && is_epoll(process, fd))
+			take_epoll(wishes, process, fd, depth + 1);
+	}
 	free(line);
 	if (info)
 		fclose(info);
@@ -134,8 +172,8 @@ static void take_call(struct wishes *wishes, const struct process *process, cons
 	case SYS_select:
 #endif
 	case SYS_pselect6:
-		take_set(wishes, process, a[1], (int)a[0], WANT_NOTHING);
-		take_set(wishes, process, a[2], (int)a[0], WANT_TO_SEND);
+		take_set(wishes, process, a[1], a[0], WANT_NOTHING);
+		take_set(wishes, process, a[2], a[0], WANT_TO_SEND);
 		break;
 #ifdef SYS_epoll_wait
 	case SYS_epoll_wait:
@@ -144,7 +182,7 @@ static void take_call(struct wishes *wishes, const struct process *process, cons
 	case SYS_epoll_pwait2:
 #endif
 	case SYS_epoll_pwait:
-		take_epoll(wishes, process, (int)a[0]);
+		take_epoll(wishes, process, (int)a[0], 0);
 		break;
 #ifdef SYS_io_uring_enter
 	case SYS_io_uring_enter:
@@ -195,6 +233,33 @@ static bool is_our_kind(const struct process *process)
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
 
+static int by_what(const void *one, const void *other)
+{
+	const struct wish *first = one, *second = other;
+
+	if (first->is_inode != second->is_inode)
+		return first->is_inode ? 1 : -1;
+	return (first->of > second->of) - (first->of < second->of);
+}
+
+/** One of each, which is what outweighs the others, in order. */
+static void unite(struct wishes *wishes)
+{
+	size_t count = 0;
+
+	if (wishes->count)
+		qsort(wishes->all, wishes->count, sizeof *wishes->all, by_what);
+	for (size_t i = 0; i < wishes->count; i++) {
+		const struct wish *wish = &wishes->all[i];
+
+		if (!count || by_what(&wishes->all[count - 1], wish) != 0)
+			wishes->all[count++] = *wish;
+		else if (wish->want > wishes->all[count - 1].want)
+			wishes->all[count - 1].want = wish->want;
+	}
+	wishes->count = count;
+}
+
 void wishes_find(struct wishes *wishes, const struct process *process)
 {
 	char path[64];
@@ -212,16 +277,27 @@ void wishes_find(struct wishes *wishes, const struct process *process)
 		if (*entry->d_name != '.')
 			take_thread(wishes, process, entry->d_name);
 	closedir(threads);
+	unite(wishes);
 }
 
-enum want wishes_for(const struct wishes *wishes, int fd)
+static const struct wish *find(const struct wishes *wishes, uint64_t of, bool is_inode)
 {
-	for (size_t i = 0; i < wishes->count; i++)
-		/* Who wants to send and is refused is in a call most of the time: a thread that runs is another one. */
-		if (wishes->all[i].fd == fd)
-			return wishes->of_others == WANT_UNTOLD && wishes->all[i].want < WANT_UNTOLD ? WANT_UNTOLD
-			                                                                             : wishes->all[i].want;
-	return wishes->of_others;
+	const struct wish sought = {of, is_inode, WANT_NOTHING};
+
+	return wishes->count ? bsearch(&sought, wishes->all, wishes->count, sizeof sought, by_what) : NULL;
+}
+
+enum want wishes_for(const struct wishes *wishes, int fd, uint64_t inode)
+{
+	const struct wish *by_fd = find(wishes, (uint64_t)fd, false), *by_inode = find(wishes, inode, true);
+
+	if (!by_fd && !by_inode)
+		return wishes->of_others;
+	const enum want one = by_fd ? by_fd->want : WANT_NOTHING, other = by_inode ? by_inode->want : WANT_NOTHING;
+	const enum want want = one > other ? one : other;
+
+	/* Who wants to send and is refused is in a call most of the time: a thread that runs is another one. */
+	return wishes->of_others == WANT_UNTOLD && want < WANT_UNTOLD ? WANT_UNTOLD : want;
 }
 
 void wishes_free(struct wishes *wishes)

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "outside/process.h"
 
@@ -24,8 +25,10 @@ enum want {
 	WANT_TO_SEND,
 };
 
+/** What somebody waits for, of a descriptor or, where the kernel tells, of whatever has that inode. */
 struct wish {
-	int fd;
+	uint64_t of;
+	bool is_inode;
 	enum want want;
 };
 
@@ -39,7 +42,8 @@ struct wishes {
 /** Look at all threads of @p process. What was there before is forgotten. */
 void wishes_find(struct wishes *wishes, const struct process *process);
 
-enum want wishes_for(const struct wishes *wishes, int fd);
+/** @param inode of the socket that @p fd is */
+enum want wishes_for(const struct wishes *wishes, int fd, uint64_t inode);
 
 void wishes_free(struct wishes *wishes);
 

@@ -29,7 +29,8 @@
 #define QUIET_MOST_NS (5 * NS_PER_S)
 /** A connect is looked at so often in the time of its deadline. */
 #define CONNECT_LOOKS 20
-/** What is about to have its verdict is held on to for so many slices. */
+/** What is about to have its verdict is held on to: for the last part of its limit, and for no less than some looks. */
+#define HELD_PART 10
 #define HELD_SLICES 2
 /** A program that was in no call when it was looked at wants what it wanted so many slices ago. */
 #define WANTED_SLICES 4
@@ -40,6 +41,14 @@
 #define FOUND_PART 8
 /** How often what is due is looked at. */
 #define DUE_SLICE_NS (10 * NS_PER_MS)
+
+/** Of what it is not known yet which limits it has. */
+static const struct limits *shortest;
+
+void watched_start(const struct limits *limits)
+{
+	shortest = limits;
+}
 
 static int64_t least(int64_t one, int64_t other)
 {
@@ -54,7 +63,7 @@ static int64_t most(int64_t one, int64_t other)
 /** When to look again at what is not refused. */
 static int64_t quiet_ns(const struct watched *w)
 {
-	const struct limits *limits = w->limits ? w->limits : &settings.limits;
+	const struct limits *limits = w->limits ? w->limits : shortest;
 	int64_t quiet_ns = QUIET_MOST_NS;
 
 	if (limits->send_ms)
@@ -67,7 +76,7 @@ static int64_t quiet_ns(const struct watched *w)
 /** When to look again at what may begin to connect at any moment. */
 static int64_t unconnected_ns(const struct watched *w)
 {
-	const int64_t part_ns = settings.limits.connect_ms * NS_PER_MS / CONNECT_LOOKS;
+	const int64_t part_ns = shortest->connect_ms * NS_PER_MS / CONNECT_LOOKS;
 
 	return part_ns ? least(quiet_ns(w), most(part_ns, DUE_SLICE_NS)) : quiet_ns(w);
 }
@@ -75,6 +84,12 @@ static int64_t unconnected_ns(const struct watched *w)
 static int64_t grace_ns(int32_t limit_ms)
 {
 	return most(limit_ms * NS_PER_MS / GRACE_PART, GRACE_LEAST_NS);
+}
+
+/** Whether the verdict is so near that it is to be seen. */
+static bool is_near(int64_t left_ns, int32_t limit_ms, int64_t slice_ns)
+{
+	return left_ns <= most(limit_ms * NS_PER_MS / HELD_PART, HELD_SLICES * slice_ns);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
@@ -93,19 +108,45 @@ static void end_it(struct watched *w, int at)
 /** Whether the kernel keeps the deadline: it counts from the first SYN. */
 static bool kernel_keeps_connect(struct watched *w, int at, int32_t limit_ms)
 {
-	if (w->armed & ARMED_CONNECT)
+	if (w->armed == ARMED_CONNECT)
 		return true;
 	return limit_ms >= ARM_CONNECT_LEAST_MS && arm_user_timeout(w, at, ARMED_CONNECT, limit_ms);
 }
 
-static void connecting(struct watched *w, int at, int64_t now_ns, struct verdicts *verdicts)
+/** The kernel gives each attempt a port of its own, unless the program has bound one; and its timer begins anew. */
+static bool is_another_attempt(const struct watched *w, const struct look *look, uint16_t port)
 {
+	return !w->connect_ns || port != w->connect_port || look->retransmits < w->ran_out;
+}
+
+/** The attempt is over: tell of it, if it may have been our verdict. It was found a little after it began; the kernel counts from
+ * there. */
+static void attempted(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
+{
+	const int64_t took_ns = now_ns - w->connect_ns, limit_ns = w->limits->connect_ms * NS_PER_MS;
+
+	if (w->armed == ARMED_CONNECT && took_ns >= limit_ns - limit_ns / FOUND_PART - GRACE_LEAST_NS)
+		notes_tell(w, most(took_ns, limit_ns), verdicts);
+}
+
+static void connecting(struct watched *w, int at, const struct look *look, int64_t now_ns, struct verdicts *verdicts)
+{
+	const uint16_t port = socket_local(at).port;
+
+	if (is_another_attempt(w, look, port)) {
+		if (w->connect_ns)
+			attempted(w, now_ns, verdicts);
+		w->limits = limits_of(at, NULL);
+		w->connect_ns = now_ns;
+		w->connect_port = port;
+		w->told = false;
+	}
+	w->ran_out = (uint8_t)look->retransmits;
+
 	const int32_t limit_ms = w->limits->connect_ms;
 	const int64_t limit_ns = limit_ms * NS_PER_MS;
 
-	if (!w->connect_ns)
-		w->connect_ns = now_ns;
-	w->due_ns = now_ns + (limit_ms ? most(limit_ns / CONNECT_LOOKS, DUE_SLICE_NS) : QUIET_MOST_NS);
+	w->due_ns = now_ns + (limit_ms ? most(limit_ns / CONNECT_LOOKS, DUE_SLICE_NS) : quiet_ns(w));
 	if (!limit_ms || w->told)
 		return;
 	const int64_t left_ns = w->connect_ns + limit_ns - now_ns;
@@ -120,10 +161,9 @@ static void connecting(struct watched *w, int at, int64_t now_ns, struct verdict
 	}
 	const bool kept = kernel_keeps_connect(w, at, limit_ms);
 
-	if (left_ns <= HELD_SLICES * (limit_ns / CONNECT_LOOKS)) {
-		w->keeps = true;
+	w->keeps = is_near(left_ns, limit_ms, DUE_SLICE_NS);
+	if (w->keeps)
 		notes_take(w, at, REPORT_CONNECT, REASON_SYN_UNANSWERED);
-	}
 	if (left_ns <= (kept ? -grace_ns(limit_ms) : 0)) {
 		notes_tell(w, now_ns - w->connect_ns, verdicts);
 		end_it(w, at);
@@ -155,16 +195,16 @@ static bool is_wanted(struct watched *w, int64_t now_ns)
 {
 	enum want want = WANT_NOTHING;
 
-	for (size_t i = 0; i < HOLDERS_MOST; i++) {
+	for (size_t i = 0; i < w->n_holders; i++) {
 		struct member *member = w->holders[i].member;
 
 		if (!member || member->ended)
 			continue;
 		/* Once for all its connections. */
 		if (member->wished_ns != now_ns)
-			wishes_find(&member->wishes, &member->process);
+			wishes_find(&member->wishes, &member->seen);
 		member->wished_ns = now_ns;
-		const enum want its = wishes_for(&member->wishes, w->holders[i].fd);
+		const enum want its = wishes_for(&member->wishes, w->holders[i].fd, w->inode);
 
 		want = its > want ? its : want;
 	}
@@ -196,7 +236,7 @@ static void not_refused(struct watched *w, int at, const struct look *look, int6
 		place_count(at, &(struct stall_news){.pause_ns = stall_room(w->clock, look, w->cookie, now_ns)});
 	calm_down(w, at);
 	/* Where something is outstanding a refusal is to be seen as it begins. */
-	w->due_ns = now_ns + (look->outstanding ? most(stall_slice_ns(w->limits), DUE_SLICE_NS) : quiet_ns(w));
+	w->due_ns = now_ns + (look->outstanding && w->limits->send_ms ? most(stall_slice_ns(w->limits), DUE_SLICE_NS) : quiet_ns(w));
 }
 
 /** Since when nothing has moved, at the earliest: what a stall may be counted from that is seen now and was not before. The kernel
@@ -215,7 +255,7 @@ static void give_up(struct watched *w, int at, const struct look *look, enum sta
                     struct verdicts *verdicts)
 {
 	const int64_t waited_ns = stall_waited_ns(w->clock, cause, now_ns);
-	const bool armed = w->armed & ARMED_SEND;
+	const bool armed = w->armed == ARMED_SEND;
 	/* The library may be inside as well, and is first then. */
 	const int64_t ours_ns = armed ? grace_ns(w->limits->send_ms) : stall_slice_ns(w->limits) + DUE_SLICE_NS;
 
@@ -249,7 +289,7 @@ static void refused(struct watched *w, int at, const struct look *look, int64_t 
 	w->due_ns = now_ns + (left_ns > 0 ? least(left_ns, slice_ns) : DUE_SLICE_NS);
 	if (news.cause == STALL_NO_PROGRESS)
 		arm_for_verdict(w, at, look, left_ns, now_ns);
-	w->keeps = left_ns <= HELD_SLICES * slice_ns || (w->armed & ARMED_SEND);
+	w->keeps = is_near(left_ns, w->limits->send_ms, slice_ns);
 	if (w->keeps)
 		notes_take(w, at, REPORT_SEND, why_stalled(look, news.cause, stall_waited_ns(w->clock, news.cause, now_ns)));
 	if (left_ns <= 0)
@@ -311,12 +351,9 @@ static void ending(struct watched *w, int at, const struct look *look, int64_t n
 /** The kernel has ended it, which may have been our verdict. */
 static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *verdicts)
 {
-	const int64_t connect_ns = now_ns - w->connect_ns, limit_ns = w->limits->connect_ms * NS_PER_MS;
-
-	/* It was found a little after it began; the kernel counts from there. */
-	if ((w->armed & ARMED_CONNECT) && w->connect_ns && connect_ns >= limit_ns - limit_ns / FOUND_PART - GRACE_LEAST_NS)
-		notes_tell(w, most(connect_ns, limit_ns), verdicts);
-	else if ((w->armed & ARMED_SEND) && w->clock && !socket_ended(at)) {
+	if (w->connect_ns)
+		attempted(w, now_ns, verdicts);
+	if (w->armed == ARMED_SEND && w->clock && !socket_ended(at)) {
 		const int64_t waited_ns = stall_waited_ns(w->clock, STALL_NO_PROGRESS, now_ns);
 
 		if (waited_ns >= w->limits->send_ms * NS_PER_MS - stall_slice_ns(w->limits))
@@ -325,7 +362,7 @@ static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *v
 	/* It may connect again, and then nothing of ours may be on it. */
 	arm_take_off(w, at);
 	w->connect_ns = 0;
-	w->through = false;
+	w->through = w->told = false;
 	w->limits = NULL;
 	forget_clock(w);
 	w->due_ns = now_ns + unconnected_ns(w);
@@ -346,14 +383,25 @@ void watched_begin(struct watched *w, int64_t now_ns)
 	w->due_ns = NEVER_NS;
 	if (kind == SOCKET_TCP || kind == SOCKET_MPTCP) {
 		w->flags = (uint8_t)socket_flags(kind);
-		w->cookie = socket_cookie(at);
 		if (getsockopt(at, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens)
 			place_listens(at);
-		else
+		else {
+			w->cookie = socket_cookie(at);
 			w->due_ns = now_ns;
+		}
 	}
 	if (at >= 0)
 		close(at);
+}
+
+/** Ours may be the last of it: with SO_LINGER our close() would wait for the peer, which its program's did not. */
+static void do_not_linger(int at)
+{
+	struct linger linger;
+	socklen_t size = sizeof linger;
+
+	if (getsockopt(at, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && linger.l_onoff && linger.l_linger)
+		setsockopt(at, SOL_SOCKET, SO_LINGER, &(struct linger){0}, sizeof linger);
 }
 
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
@@ -370,7 +418,7 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 		if (!w->limits && (look.connecting || look.established || is_ending(&look)))
 			w->limits = limits_of(at, NULL);
 		if (look.connecting)
-			connecting(w, at, now_ns, verdicts);
+			connecting(w, at, &look, now_ns, verdicts);
 		else if (look.established)
 			established(w, at, &look, now_ns, verdicts);
 		else if (is_ending(&look))
@@ -383,12 +431,15 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 	w->outstanding = look.outstanding;
 	w->busy_ns = look.busy_ns;
 	w->looked_ns = now_ns;
-	/* What its program has closed is not to be kept open by us. */
-	if (given_up && w->keeps) {
+	/* What its program has closed is not to be kept open by us; while we do, its epoll sees it still. */
+	if (given_up) {
 		arm_take_off(w, at);
+		do_not_linger(at);
 		w->keeps = false;
 		w->due_ns = NEVER_NS;
 	}
+	else if (w->keeps)
+		w->due_ns = least(w->due_ns, now_ns + DUE_SLICE_NS);
 	w->held = w->keeps ? at : -1;
 	if (!w->keeps)
 		close(at);

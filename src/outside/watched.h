@@ -17,25 +17,24 @@
 #include "outside/family.h"
 #include "tell/report.h"
 
-/** So many processes that have the same socket are asked whether they want to send. */
-#define HOLDERS_MOST 2
-
+/** A descriptor of a process that is a socket. */
 struct holder {
-	struct member *member;
+	uint64_t inode;
+	struct member *member;   /**< NULL: it has ended */
 	int fd;
 };
 
 /** What of ours is on the socket, to be taken off again. */
 enum armed {
 	ARMED_CONNECT = 1,   /**< TCP_USER_TIMEOUT is the connect deadline */
-	ARMED_SEND = 2,      /**< TCP_USER_TIMEOUT is what is left until the verdict */
-	ARMED_PROBES = 4,    /**< TCP_RTO_MAX_MS: the kernel tries again, and probes a closed window, more often */
+	ARMED_SEND,          /**< TCP_USER_TIMEOUT is what is left until the verdict */
 };
 
 struct watched {
 	uint64_t inode;                  /**< of the socket, as /proc/PID/fd has it */
-	uint64_t cookie;                 /**< SO_COOKIE; 0: no socket that limits cover */
-	struct holder holders[HOLDERS_MOST];
+	uint64_t cookie;                 /**< SO_COOKIE; 0: no connection, nor what may become one */
+	struct holder *holders;          /**< all that were found, which are the scan's */
+	size_t n_holders;
 	const struct limits *limits;     /**< NULL: not known yet */
 	struct stall_clock *clock;       /**< of the send timeout, while it is refused; NULL: it is not */
 	struct stall_clock *unacked;     /**< of SNDTIMEO_UNACKED, where that is set */
@@ -47,15 +46,16 @@ struct watched {
 	int64_t shut_ns;                 /**< look.shut_ns at the last look */
 	uint64_t progress;               /**< look.progress at the last look */
 	int64_t from_ns;                 /**< not before this does the kernel count a TCP_USER_TIMEOUT (arm.h) */
+	int64_t probed_ns;               /**< not before this was it probed in an earlier stall; 0: it was not */
 	int64_t wanted_ns;               /**< when its program was last seen to want to send */
 	int32_t armed_ms;                /**< our TCP_USER_TIMEOUT */
 	int32_t verdict_ms;              /**< the last of them that ends it at its limit */
 	int32_t own_ms;                  /**< the program's, to be put back */
-	int32_t own_rto_max_ms;          /**< the same of TCP_RTO_MAX_MS */
 	int held;                        /**< a duplicate that is held on to; -1: none */
-	uint8_t armed;                   /**< enum armed */
+	uint16_t connect_port;           /**< of ours, of the attempt */
+	enum armed armed;
 	uint8_t ran_out;                 /**< how often the kernel's timer had run out at the last look */
-	bool followed, probing, probed;  /**< the window was probed at the last look, or in an earlier stall (arm.c) */
+	bool followed, probing;          /**< the window was probed at the last look (arm.c) */
 	uint8_t flags;                   /**< as descriptor.h has them: DESCRIPTOR_MPTCP */
 	bool begun;                      /**< it was looked at, and cookie tells whether limits cover it */
 	bool keeps;                      /**< the duplicate is to be held on to */
@@ -67,6 +67,9 @@ struct watched {
 struct verdicts {
 	unsigned connects, sends;
 };
+
+/** Before all others: the shortest limits that there are for any destination. They stay where they are. */
+void watched_start(const struct limits *shortest);
 
 /** Find out what a socket is that was seen for the first time. */
 void watched_begin(struct watched *w, int64_t now_ns);

@@ -31,17 +31,13 @@
 #define LOOK_SHARE 8
 #define LOOK_LEAST_NS (2 * NS_PER_MS)
 
-struct found {
-	uint64_t inode;
-	struct holder holder;
-};
-
 struct watcher {
 	struct family *family;
 	struct watched *all;        /* in the order of their inodes */
 	size_t count;
-	struct found *found;        /* by the scan that is under way */
-	size_t n_found, found_room;
+	struct holder *holders;     /* as the last scan found them, in that order, too */
+	size_t n_holders;
+	const struct limits *shortest;
 	struct verdicts verdicts;
 	int64_t scan_ns;            /* when the next scan is due */
 	int64_t scanned_ns;         /* when the last one was; 0: there was none */
@@ -66,7 +62,7 @@ static void stop(int signal)
 int watcher_may(const struct member *member)
 {
 	/* Whether or not there is such a descriptor. */
-	const int fd = process_duplicate(member->handle, 0);
+	const int fd = process_duplicate(member->through, 0);
 	const int error = fd < 0 && errno != EBADF ? errno : 0;
 
 	if (fd >= 0)
@@ -76,12 +72,11 @@ int watcher_may(const struct member *member)
 
 /* ---- scans -------------------------------------------------------------------------------------------------------- */
 
-static int64_t scan_slice_ns(void)
+static int64_t scan_slice_ns(const struct limits *shortest)
 {
 	int64_t slice_ns = SCAN_MOST_NS;
-	const int32_t limits_ms[] = {settings.limits.connect_ms, settings.limits.send_ms, settings.limits.unacked_ms};
+	const int32_t limits_ms[] = {shortest->connect_ms, shortest->send_ms, shortest->unacked_ms};
 
-	/* Rules may be shorter; they are seldom so by much. */
 	for (size_t i = 0; i < sizeof limits_ms / sizeof *limits_ms; i++)
 		if (limits_ms[i] && limits_ms[i] * NS_PER_MS / SCANS < slice_ns)
 			slice_ns = limits_ms[i] * NS_PER_MS / SCANS;
@@ -89,35 +84,35 @@ static int64_t scan_slice_ns(void)
 }
 
 struct scan {
-	struct watcher *watcher;
-	struct member *member;
+	struct member *member;   /* whose descriptors are shown */
+	struct holder *holders;
+	size_t count, room;
 };
 
 static bool take_found(int fd, uint64_t inode, void *context)
 {
-	const struct scan *scan = context;
-	struct watcher *w = scan->watcher;
+	struct scan *scan = context;
 
-	if (w->n_found == w->found_room) {
-		const size_t more = w->found_room ? 2 * w->found_room : 64;
-		struct found *grown = reallocarray(w->found, more, sizeof *grown);
+	if (scan->count == scan->room) {
+		const size_t more = scan->room ? 2 * scan->room : 64;
+		struct holder *grown = reallocarray(scan->holders, more, sizeof *grown);
 
 		if (!grown)
 			return false;
-		w->found = grown;
-		w->found_room = more;
+		scan->holders = grown;
+		scan->room = more;
 	}
-	w->found[w->n_found++] = (struct found){inode, {scan->member, fd}};
+	scan->holders[scan->count++] = (struct holder){inode, scan->member, fd};
 	return true;
 }
 
 static int by_inode(const void *one, const void *other)
 {
-	const struct found *first = one, *second = other;
+	const struct holder *first = one, *second = other;
 
 	if (first->inode != second->inode)
 		return first->inode < second->inode ? -1 : 1;
-	return (first->holder.fd > second->holder.fd) - (first->holder.fd < second->holder.fd);
+	return (first->fd > second->fd) - (first->fd < second->fd);
 }
 
 /* Nobody has it any more but us, if it was about to have its verdict: it may have had it. */
@@ -130,16 +125,19 @@ static void let_go(struct watcher *w, struct watched *one, int64_t now_ns)
 
 /* What was found takes the place of what was known; both are in the order of their inodes. The same socket at several
  * descriptors, or in several processes, is one. */
-static void merge(struct watcher *w, int64_t now_ns)
+static void merge(struct watcher *w, struct scan *scan, int64_t now_ns)
 {
-	struct watched *all = calloc(w->n_found + 1, sizeof *all);
+	struct watched *all = calloc(scan->count + 1, sizeof *all);
 	size_t count = 0, before = 0;
 
 	/* Then all stays as it was. */
-	if (!all)
+	if (!all) {
+		free(scan->holders);
 		return;
-	for (size_t i = 0; i < w->n_found; count++) {
-		const uint64_t inode = w->found[i].inode;
+	}
+	for (size_t i = 0; i < scan->count; count++) {
+		const uint64_t inode = scan->holders[i].inode;
+		const size_t first = i;
 		struct watched *one = &all[count];
 
 		while (before < w->count && w->all[before].inode < inode)
@@ -149,30 +147,25 @@ static void merge(struct watcher *w, int64_t now_ns)
 		else
 			/* It was not there at the scan before. */
 			*one = (struct watched){.inode = inode, .held = -1, .looked_ns = w->scanned_ns};
-		memset(one->holders, 0, sizeof one->holders);
-		for (size_t holder = 0; i < w->n_found && w->found[i].inode == inode; i++)
-			if (holder < HOLDERS_MOST)
-				one->holders[holder++] = w->found[i].holder;
+		while (i < scan->count && scan->holders[i].inode == inode)
+			i++;
+		one->holders = &scan->holders[first];
+		one->n_holders = i - first;
 		/* It is new, or its process was about to become another program just then. */
 		if (!one->begun)
 			watched_begin(one, now_ns);
+		/* Nobody had it where it was. */
+		else if (one->cookie && one->due_ns == NEVER_NS)
+			one->due_ns = now_ns;
 	}
 	while (before < w->count)
 		let_go(w, &w->all[before++], now_ns);
 	free(w->all);
+	free(w->holders);
 	w->all = all;
 	w->count = count;
-}
-
-/* Nothing is kept that the next scan makes anew: there may be thousands. */
-static void unite(struct watcher *w, int64_t now_ns)
-{
-	if (w->n_found)
-		qsort(w->found, w->n_found, sizeof *w->found, by_inode);
-	merge(w, now_ns);
-	free(w->found);
-	w->found = NULL;
-	w->n_found = w->found_room = 0;
+	w->holders = scan->holders;
+	w->n_holders = scan->count;
 }
 
 static void tell_active(const struct member *member, void *context)
@@ -188,15 +181,27 @@ static void scan(struct watcher *w, int64_t now_ns)
 {
 	const int64_t before_ns = spent_ns();
 
+	struct scan scan = {0};
+	int error = 0;
+
 	family_grow(w->family, tell_active, NULL);
 	for (size_t i = 0; i < w->family->count; i++) {
-		struct scan of = {w, w->family->all[i]};
+		scan.member = w->family->all[i];
+		family_refresh(scan.member);
+		const int its = process_sockets(&scan.member->seen, take_found, &scan);
 
-		family_rename(of.member);
-		process_sockets(&of.member->process, take_found, &of);
+		/* Our own trouble: what is known stays known. Its end is told by its handle. */
+		if (its == ENOMEM || its == ECANCELED || its == EMFILE || its == ENFILE)
+			error = its;
 	}
-	unite(w, now_ns);
-	const int64_t took_ns = spent_ns() - before_ns, slice_ns = scan_slice_ns();
+	if (error)
+		free(scan.holders);
+	else {
+		if (scan.count)
+			qsort(scan.holders, scan.count, sizeof *scan.holders, by_inode);
+		merge(w, &scan, now_ns);
+	}
+	const int64_t took_ns = spent_ns() - before_ns, slice_ns = scan_slice_ns(w->shortest);
 
 	w->scanned_ns = now_ns;
 	w->scan_ns = now_ns + (took_ns * SCAN_SHARE > slice_ns ? took_ns * SCAN_SHARE : slice_ns);
@@ -207,10 +212,9 @@ static void scan(struct watcher *w, int64_t now_ns)
 static void bury(struct watcher *w)
 {
 	/* Nobody refers to those who have ended. */
-	for (size_t i = 0; i < w->count; i++)
-		for (size_t j = 0; j < HOLDERS_MOST; j++)
-			if (w->all[i].holders[j].member && w->all[i].holders[j].member->ended)
-				w->all[i].holders[j].member = NULL;
+	for (size_t i = 0; i < w->n_holders; i++)
+		if (w->holders[i].member && w->holders[i].member->ended)
+			w->holders[i].member = NULL;
 	family_bury(w->family);
 }
 
@@ -279,11 +283,13 @@ static void take_signals(sigset_t *mask)
 
 struct verdicts watcher_run(struct family *family, int64_t until_ns)
 {
-	struct watcher w = {.family = family};
+	const struct limits shortest = settings_shortest(&settings);
+	struct watcher w = {.family = family, .shortest = &shortest};
 	const pid_t id = family->count ? family->all[0]->process.id : 0;
 	char name[PROCESS_NAME_SIZE] = "";
 	sigset_t mask;
 
+	watched_start(&shortest);
 	take_signals(&mask);
 	for (;;) {
 		int64_t now_ns = clock_now_ns();
@@ -304,7 +310,7 @@ struct verdicts watcher_run(struct family *family, int64_t until_ns)
 	for (size_t i = 0; i < w.count; i++)
 		watched_end(&w.all[i]);
 	free(w.all);
-	free(w.found);
+	free(w.holders);
 	if (summary_on && summary_claim()) {
 		line_about(name, id);
 		digest_tell();

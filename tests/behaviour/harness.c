@@ -263,18 +263,6 @@ static void kill_watchers(const struct setting *setting, pid_t to, int results, 
 	}
 }
 
-void need_rto_max(void)
-{
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int ms;
-	socklen_t size = sizeof ms;
-	const bool there = getsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, &size) == 0;
-
-	close(fd);
-	if (!there)
-		cr_skip_test("this kernel has no TCP_RTO_MAX_MS");
-}
-
 void need_link(void)
 {
 	const char *python = getenv("PYTHON");

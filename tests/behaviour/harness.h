@@ -76,8 +76,6 @@ struct run *play(const struct setting *setting, const char *format, ...) __attri
 
 /** Skips the test, by name, if no delayed link can be made here (delayline.py says why). */
 void need_link(void);
-/** Skip the test unless a socket of this kernel has TCP_RTO_MAX_MS (Linux 6.15). */
-void need_rto_max(void);
 
 /** @return whether the run printed @p key. */
 bool has_value(const struct run *run, const char *key);

@@ -11,9 +11,4 @@
 /** What the tester sets errno to before each call it reports on, and so what it reads after a success. */
 #define ERRNO_UNTOUCHED 12345
 
-/* Of Linux 6.15; older headers do not have it. */
-#ifndef TCP_RTO_MAX_MS
-#define TCP_RTO_MAX_MS 44
-#endif
-
 #endif

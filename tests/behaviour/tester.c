@@ -351,8 +351,8 @@ static const struct socket_option {
 	{ "sndbuf", SOL_SOCKET, SO_SNDBUF },
 	{ "zerocopy", SOL_SOCKET, SO_ZEROCOPY },
 	{ "user_timeout", IPPROTO_TCP, TCP_USER_TIMEOUT },
-	{ "rto_max", IPPROTO_TCP, TCP_RTO_MAX_MS },
 	{ "nodelay", IPPROTO_TCP, TCP_NODELAY },
+	{ "maxseg", IPPROTO_TCP, TCP_MAXSEG },
 	{ "keepalive", SOL_SOCKET, SO_KEEPALIVE },
 	{ "keepidle", IPPROTO_TCP, TCP_KEEPIDLE },
 	{ "keepcnt", IPPROTO_TCP, TCP_KEEPCNT },
@@ -998,7 +998,9 @@ static const struct known_step {
 	{ "hand", step_hand },         { "past", step_past },
 	{ "linger", step_linger },     { "deny", step_deny },         { "waits", step_waits },
 	{ "seen", step_seen },         { "own", step_own },
-	{ "stranger", step_stranger },
+	{ "stranger", step_stranger }, { "orphan", step_orphan },
+	{ "quit", step_quit },         { "name", step_name },
+	{ "crowd", step_crowd },
 };
 
 static struct step *parse_step(char *text)

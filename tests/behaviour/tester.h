@@ -178,6 +178,10 @@ void step_past(struct step *step);
 void step_linger(struct step *step);
 void step_deny(struct step *step);
 void step_waits(struct step *step);
+void step_orphan(struct step *step);
+void step_quit(struct step *step);
+void step_name(struct step *step);
+void step_crowd(struct step *step);
 
 /* tester_nested.c */
 void step_nest(struct step *step);

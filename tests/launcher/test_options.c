@@ -371,6 +371,27 @@ Test(options, unreached_program)
 	cr_expect(strstr(outside.err, "sndtimeo: limited from outside: "), "%s", outside.err);
 }
 
+/* The program's process is as bare: no child of it is to be seen or heard of, whatever was closed, and it ends alone. */
+Test(options, nobody_hears_of_the_watcher)
+{
+	static const char script[] =
+		"SNDTIMEO=$1; exec 2>&1; export SNDTIMEO\n"
+		"env --block-signal=CHLD \"$SNDTIMEO\" --outside -- grep SigPnd /proc/self/status\n"
+		"env --block-signal=CHLD \"$SNDTIMEO\" --outside -- grep ShdPnd /proc/self/status\n"
+		"\"$SNDTIMEO\" --outside -- python3 -Sc 'import os\ntry: print(os.waitpid(-1, os.WNOHANG))\nexcept ChildProcessError: "
+		"print(\"no child\")'\n"
+		"(exec <&- >&-; \"$SNDTIMEO\" --outside -- true; echo closed $? >&2)\n"
+		"(exec >&-; \"$SNDTIMEO\" --outside -- true; echo closed $? >&2)\n";
+	const char *launcher = getenv("SNDTIMEO_TEST_LAUNCHER");
+
+	if (run(&plain, ARGUMENTS("--outside", "--check", "--", "true")).exit_status != 0)
+		cr_skip_test("no process can be looked into here");
+	struct outcome outcome = run(&plain, ARGUMENTS("--inside", "--", "sh", "-c", script, "sh", launcher));
+
+	cr_expect_str_eq(outcome.out, "SigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nno child\nclosed 0\nclosed 0\n", "%s",
+	                 outcome.out);
+}
+
 Test(options, attach_to_nobody)
 {
 	static const struct {
