@@ -45,9 +45,6 @@
 #define EXIT_SOMETHING 1
 #define EXIT_OWN_FAILURE 125
 
-/** The variable by which orphans are found: its value names one watcher. */
-#define MARK "_SNDTIMEO_WATCHER"
-
 /* ---- rights ------------------------------------------------------------------------------------------------------ */
 
 static const char *advice_for(int error)
@@ -124,7 +121,7 @@ static _Noreturn void watch_program(pid_t program, int launcher, bool only_asked
 		signal(terminals[i], SIG_IGN);
 	leave_descriptors(launcher);
 	prctl(PR_SET_NAME, "sndtimeo");
-	snprintf(mark, sizeof mark, MARK "=%s", getenv(MARK));
+	snprintf(mark, sizeof mark, SETTINGS_WATCHED "=%s", getenv(SETTINGS_WATCHED));
 	family.mark = mark;
 	if (!be_named())
 		_exit(EXIT_OWN_FAILURE);
@@ -168,7 +165,7 @@ static const char *begin(bool only_asked)
 
 	/* One process for ever: its number, and when it began. */
 	snprintf(mark, sizeof mark, "%d.%llu", (int)getpid(), (unsigned long long)process_began(getpid()));
-	if (setenv(MARK, mark, 1) != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+	if (setenv(SETTINGS_WATCHED, mark, 1) != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return strerror(errno);
 	const pid_t own = getpid(), watcher = fork_unheard();
 	const int error = errno;

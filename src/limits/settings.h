@@ -13,6 +13,9 @@
 
 #define SETTINGS_PREFIX "SNDTIMEO_"
 
+/** Whatever has this variable is watched from outside; its value names the watcher. */
+#define SETTINGS_WATCHED "_SNDTIMEO_WATCHER"
+
 /** The longest path a log may have, its NUL included (PATH_MAX). */
 #define LOG_PATH_SIZE 4096
 

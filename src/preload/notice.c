@@ -22,6 +22,7 @@
 #include "connection/watch.h"
 #include "limits/configured.h"
 #include "preload/replace.h"
+#include "preload/unreached.h"
 
 /* ---- sockets --------------------------------------------------------------------------------------------------------- */
 
@@ -247,10 +248,13 @@ EXPORT int pidfd_getfd(int pidfd, int fd, unsigned flags)
 
 /* ---- the process --------------------------------------------------------------------------------------------------------- */
 
-/** The child has all sockets, too. */
+/** The child has all sockets, too, and is not to say again what was said. */
 static void forking(void)
 {
-	for (int fd = -1; active && (fd = descriptor_next(fd + 1, DESCRIPTOR_COVERED)) >= 0;)
+	if (!active)
+		return;
+	unreached_share();
+	for (int fd = -1; (fd = descriptor_next(fd + 1, DESCRIPTOR_COVERED)) >= 0;)
 		descriptor_set(fd, DESCRIPTOR_SHARED);
 }
 
@@ -425,30 +429,35 @@ static void becoming(void)
 
 EXPORT int execve(const char *path, char *const *arguments, char *const *environment)
 {
+	unreached_exec(path, environment);
 	becoming();
 	return real()->execve(path, arguments, environment);
 }
 
 EXPORT int execv(const char *path, char *const *arguments)
 {
+	unreached_exec(path, environ);
 	becoming();
 	return real()->execv(path, arguments);
 }
 
 EXPORT int execvp(const char *name, char *const *arguments)
 {
+	unreached_exec_by_name(name, environ);
 	becoming();
 	return real()->execvp(name, arguments);
 }
 
 EXPORT int execvpe(const char *name, char *const *arguments, char *const *environment)
 {
+	unreached_exec_by_name(name, environment);
 	becoming();
 	return real()->execvpe(name, arguments, environment);
 }
 
 EXPORT int fexecve(int fd, char *const *arguments, char *const *environment)
 {
+	unreached_exec_of(fd, environment);
 	becoming();
 	return real()->fexecve(fd, arguments, environment);
 }

@@ -13,6 +13,9 @@
 #include "limits/nearest.h"
 #include "tell/line.h"
 
+/** Of a path. */
+#define PATH_SHOWN 200
+
 void report_complaint(const char *said)
 {
 	struct line line;
@@ -66,6 +69,23 @@ void report_sandboxed(void)
 		line_begin_json(&line, "sandboxed");
 	else
 		line_begin_text(&line, "the process asks for a seccomp sandbox, and is left alone from then on");
+	line_end(&line);
+}
+
+void report_unreached(const char *path, const char *why)
+{
+	struct line line;
+	if (line_as_json()) {
+		line_begin_json(&line, "unreached");
+		json_string(&line.text, "path", path, PATH_SHOWN);
+		json_string(&line.text, "text", why, SIZE_MAX);
+	} else {
+		line_begin_text(&line, "");
+		text_add_foreign(&line.text, path, PATH_SHOWN);
+		text_add(&line.text, " cannot be limited from inside, for ");
+		text_add(&line.text, why);
+		text_add(&line.text, ": use --outside");
+	}
 	line_end(&line);
 }
 

@@ -24,6 +24,9 @@ void report_active(void);
 /** The process puts itself into a sandbox, and is left alone from now on (verbose). */
 void report_sandboxed(void);
 
+/** The program at @p path is started, and no library is loaded into it. @p why: a sentence. */
+void report_unreached(const char *path, const char *why);
+
 /** A connection to @p peer was made, accepted or inherited, and is limited from now on (verbose). @p rule: the number of
  * the rule, from 1; 0: none. */
 void report_armed(const struct destination *peer, enum summary_side side, const struct limits *limits, size_t rule);

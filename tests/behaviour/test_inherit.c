@@ -2,7 +2,10 @@
 /** @file
  * @brief Rules 5 and 23: sockets that came by accept, fork, exec, dup and over standard descriptors.
  */
+#include <stdlib.h>
+
 #include "harness.h"
+#include "rows.h"
 
 #define SEND_MS 600
 
@@ -150,6 +153,33 @@ Test(inherit, a_childs_sendfile_after_its_parents_verdict, .timeout = 60)
 	expect_clean(run);
 	expect(run, "child.errno", ETIMEDOUT);
 	peer_finish(peer, 0);
+}
+
+/* It is said, once, that a program which is started is not reached; not if it is to have no limits, or a watcher has it. */
+Test(inherit, a_program_that_is_not_reached, .timeout = 60)
+{
+	static const struct {
+		const char *options, *variable;
+		int lines;
+	} rows[] = { { "own=1", NULL, 1 }, { "own=0", NULL, 0 }, { "own=1", "_SNDTIMEO_WATCHER=1", 0 } };
+
+	if (system(text("readelf -lW '%s' | grep -q INTERP", needed("SNDTIMEO_TEST_STATIC"))) == 0)
+		cr_skip_test("no static program can be linked here");
+	for (size_t i = 0; i < ROWS_OF(rows); i++) {
+		struct peer *peer = peer_start(&(struct peer_script){ 0 });
+		struct setting setting = limited;
+
+		setting.environment[0] = text("TESTER_STATIC=%s", needed("SNDTIMEO_TEST_STATIC"));
+		setting.environment[1] = rows[i].variable;
+		struct run *run = play(&setting, "sock tcp4; connect %u; stranger @one 1000 %s; stranger @two 1000 %s; close",
+				       peer_port(peer), rows[i].options, rows[i].options);
+
+		expect_clean(run);
+		expect(run, "two.ret", 1000);
+		cr_assert_eq(count_of(run->errors, "static_writer cannot be limited from inside, for it is statically linked: use "
+						   "--outside\n"), rows[i].lines, "%s", run->errors);
+		peer_finish(peer, 2000);
+	}
 }
 
 /* The program that accepts may have set a limit for all connections on its listener: it is the program's. */

@@ -111,7 +111,8 @@ void step_own(struct step *step)
 }
 
 /*
- * stranger BYTES [chunk=BYTES]: a program that has no library in it goes on sending on the slot's socket
+ * stranger BYTES [chunk=BYTES] [own=1]: a program that has no library in it goes on sending on the slot's socket; it gets an
+ * environment that is empty, or our own
  *
  * That is static_writer.c's, of which TESTER_STATIC is the path. It reports ret and errno itself.
  */
@@ -134,7 +135,7 @@ void step_stranger(struct step *step)
 
 	if (stranger == 0) {
 		if (dup2(slot->fd, STRANGERS_FD) == STRANGERS_FD && fcntl(STRANGERS_FD, F_SETFD, 0) == 0)
-			execve(path, arguments, environment);
+			execve(path, arguments, number_option(step, "own", 0) ? environ : environment);
 		_exit(3);
 	}
 	if (stranger < 0 || waitpid(stranger, &status, 0) != stranger || status)
