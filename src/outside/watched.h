@@ -34,7 +34,6 @@ struct watched {
 	uint64_t inode;                  /**< of the socket, as /proc/PID/fd has it */
 	uint64_t cookie;                 /**< SO_COOKIE; 0: no connection, nor what may become one */
 	struct holder *holders;          /**< all that were found, which are the scan's */
-	size_t n_holders;
 	const struct limits *limits;     /**< NULL: not known yet */
 	struct stall_clock *clock;       /**< of the send timeout, while it is refused; NULL: it is not */
 	struct stall_clock *unacked;     /**< of SNDTIMEO_UNACKED, where that is set */
@@ -48,12 +47,14 @@ struct watched {
 	int64_t from_ns;                 /**< not before this does the kernel count a TCP_USER_TIMEOUT (arm.h) */
 	int64_t probed_ns;               /**< not before this was it probed in an earlier stall; 0: it was not */
 	int64_t wanted_ns;               /**< when its program was last seen to want to send */
+	/* There may be thousands: no space between them is lost. */
+	uint32_t n_holders;
 	int32_t armed_ms;                /**< our TCP_USER_TIMEOUT */
 	int32_t verdict_ms;              /**< the last of them that ends it at its limit */
 	int32_t own_ms;                  /**< the program's, to be put back */
 	int held;                        /**< a duplicate that is held on to; -1: none */
 	uint16_t connect_port;           /**< of ours, of the attempt */
-	enum armed armed;
+	uint8_t armed;                   /**< enum armed; 0: nothing is */
 	uint8_t ran_out;                 /**< how often the kernel's timer had run out at the last look */
 	bool followed, probing;          /**< the window was probed at the last look (arm.c) */
 	uint8_t flags;                   /**< as descriptor.h has them: DESCRIPTOR_MPTCP */

@@ -128,15 +128,17 @@ static void let_go(struct watcher *w, struct watched *one, int64_t now_ns)
 static void merge(struct watcher *w, struct scan *scan, int64_t now_ns)
 {
 	struct watched *all = calloc(scan->count + 1, sizeof *all);
+	struct holder *holders = reallocarray(scan->holders, scan->count + 1, sizeof *holders);
 	size_t count = 0, before = 0;
 
 	/* Then all stays as it was. */
-	if (!all) {
-		free(scan->holders);
+	if (!all || !holders) {
+		free(all);
+		free(holders ? holders : scan->holders);
 		return;
 	}
 	for (size_t i = 0; i < scan->count; count++) {
-		const uint64_t inode = scan->holders[i].inode;
+		const uint64_t inode = holders[i].inode;
 		const size_t first = i;
 		struct watched *one = &all[count];
 
@@ -147,10 +149,10 @@ static void merge(struct watcher *w, struct scan *scan, int64_t now_ns)
 		else
 			/* It was not there at the scan before. */
 			*one = (struct watched){.inode = inode, .held = -1, .looked_ns = w->scanned_ns};
-		while (i < scan->count && scan->holders[i].inode == inode)
+		while (i < scan->count && holders[i].inode == inode)
 			i++;
-		one->holders = &scan->holders[first];
-		one->n_holders = i - first;
+		one->holders = &holders[first];
+		one->n_holders = (uint32_t)(i - first);
 		/* It is new, or its process was about to become another program just then. */
 		if (!one->begun)
 			watched_begin(one, now_ns);
@@ -164,7 +166,7 @@ static void merge(struct watcher *w, struct scan *scan, int64_t now_ns)
 	free(w->holders);
 	w->all = all;
 	w->count = count;
-	w->holders = scan->holders;
+	w->holders = holders;
 	w->n_holders = scan->count;
 }
 
