@@ -18,6 +18,7 @@ struct look {
 	bool partial;           /**< the kernel says less than it should: progress is SIOCOUTQ falling, or nothing */
 	bool is_unix;
 	bool undisturbed;       /**< nothing is held to be lost, and nothing was sent again */
+	bool has_timestamps;    /**< RFC 7323: each acknowledgement of new data sets the timer back, and what doubles it */
 	bool lost;              /**< the retransmission timer has run out since the last acknowledgement */
 	uint64_t progress;      /**< changes if and only if the peer acknowledged bytes or moved its window */
 	int64_t last_ack_ns;    /**< time since the last acknowledgement of any kind; progress is not younger than that */

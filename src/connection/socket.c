@@ -226,6 +226,7 @@ bool socket_look(int fd, unsigned flags, struct look *look)
 		.not_sent = info.tcpi_notsent_bytes,
 		.probes = info.tcpi_probes,
 		.undisturbed = info.tcpi_ca_state == TCP_CA_Open && info.tcpi_retransmits == 0,
+		.has_timestamps = info.tcpi_options & TCPI_OPT_TIMESTAMPS,
 		.lost = info.tcpi_retransmits > 0,
 		.last_sent_ns = info.tcpi_last_data_sent * NS_PER_MS,
 		.rto_ns = info.tcpi_rto * NS_PER_US,

@@ -10,6 +10,8 @@
 #define LOOKS 40
 /** Looking more often than this tells nothing: acknowledgements are delayed by up to 40 ms (RFC 9293, 3.8.6.3). */
 #define SLICE_LEAST_NS (5 * NS_PER_MS)
+/** Answers to window probes that are counted: a timer that is doubled more often is longer than any quiet time. */
+#define ANSWERED_MOST 8
 
 #define STAMP_MASK ((UINT64_C(1) << STALL_STAMP_BITS) - 1)
 
@@ -52,6 +54,15 @@ int64_t stall_slice_ns(const struct limits *limits)
 	const int32_t limit_ms = limits->send_ms ? limits->send_ms : limits->send_total_ms;
 	const int64_t slice_ns = limit_ms * NS_PER_MS / LOOKS;
 	return slice_ns < SLICE_LEAST_NS ? SLICE_LEAST_NS : slice_ns;
+}
+
+int64_t stall_answers_ns(const struct look *look)
+{
+	/* Without timestamps an acknowledgement of new data need not set back what the timer was doubled by before. */
+	if (look->partial || look->in_flight || look->window || !look->has_timestamps || look->retransmits <= look->probes)
+		return 0;
+	const uint32_t answered = look->retransmits - look->probes;
+	return look->rto_ns * ((INT64_C(1) << (answered < ANSWERED_MOST ? answered : ANSWERED_MOST)) - 1);
 }
 
 /** Whether a refusal that began at @p refused_ns belongs to the wait that is remembered. */

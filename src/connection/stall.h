@@ -77,6 +77,14 @@ bool stall_was_refused_lately(const struct stall_clock *clock, const struct limi
 /** How long to wait at most before the next look: a fortieth of the limit. */
 int64_t stall_slice_ns(const struct limits *limits);
 
+/**
+ * While the window is shut, the last acknowledgements only answer its probes. Each of those was sent when a timer had run out that
+ * began with the last progress, or with the probe before, and doubled (net/ipv4/tcp_timer.c).
+ *
+ * @return how long before the last acknowledgement the last progress was, at the least; 0 if it may have been with it
+ */
+int64_t stall_answers_ns(const struct look *look);
+
 /** For how long it has stalled, as @p cause counts it: without progress, or since the wait began. */
 int64_t stall_waited_ns(const struct stall_clock *clock, enum stall_cause cause, int64_t now_ns);
 

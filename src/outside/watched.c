@@ -324,13 +324,18 @@ static void established(struct watched *w, int at, const struct look *look, int6
 	if (!w->through)
 		connected(w, at, now_ns);
 	arm_follow(w, look, now_ns);
+	struct look dated = *look;
+
+	/* Our option makes the last timer shorter. */
+	if (!w->armed)
+		dated.last_ack_ns += stall_answers_ns(look);
 	const enum room room = look->outstanding ? room_for_more(at, look->not_sent) : ROOM_ENOUGH;
 
 	if (!w->limits->send_ms || room == ROOM_ENOUGH || room == ROOM_UNKNOWN || !is_wanted(w, now_ns))
 		not_refused(w, at, look, now_ns);
 	else
-		refused(w, at, look, now_ns, verdicts);
-	look_at_unacked(w, at, look, now_ns, verdicts);
+		refused(w, at, &dated, now_ns, verdicts);
+	look_at_unacked(w, at, &dated, now_ns, verdicts);
 }
 
 /** Its program has closed it for sending, and what was handed over is still to be acknowledged. */

@@ -123,3 +123,36 @@ Test(stall_clock, a_rate_counts_from_the_waits_begin)
 	cr_expect_eq(news.cause, STALL_TOO_SLOW);
 	cr_expect_eq(stall_waited_ns(&clock_, STALL_TOO_SLOW, 14 * S), 4 * S);
 }
+
+/* ---- answers to window probes ------------------------------------------------------------------------------------ */
+
+Test(stall_clock, answers_to_window_probes_are_no_progress)
+{
+	const int64_t rto_ns = 208 * NS_PER_MS;
+	/* Three were sent, after 208, 624 and 1456 ms, and the last of them was not answered yet. */
+	const struct look probed = { .established = true, .outstanding = true, .has_timestamps = true, .rto_ns = rto_ns,
+				     .retransmits = 3, .probes = 1 };
+	struct look look = probed;
+
+	cr_expect_eq(stall_answers_ns(&look), 3 * rto_ns);
+	look.probes = 0;
+	cr_expect_eq(stall_answers_ns(&look), 7 * rto_ns);
+	look.retransmits = 100;
+	cr_expect(stall_answers_ns(&look) > 0);
+	/* None was answered, or it cannot be told. */
+	look = probed;
+	look.probes = 3;
+	cr_expect_eq(stall_answers_ns(&look), 0);
+	look = probed;
+	look.window = 1;
+	cr_expect_eq(stall_answers_ns(&look), 0);
+	look = probed;
+	look.in_flight = 1;
+	cr_expect_eq(stall_answers_ns(&look), 0);
+	look = probed;
+	look.has_timestamps = false;
+	cr_expect_eq(stall_answers_ns(&look), 0);
+	look = probed;
+	look.partial = true;
+	cr_expect_eq(stall_answers_ns(&look), 0);
+}
