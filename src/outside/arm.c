@@ -22,8 +22,9 @@
 #define BACKOFF_MOST 12
 /** What is known better by less than this is not worth two system calls. */
 #define BETTER_MS 10
-/** Of the kernel's clock, and what a timer may be late. */
+/** Of the kernel's clock; and a timer may be late by this part of it (kernel/time/timer.c: its wheel is coarse). */
 #define TICK_NS (10 * NS_PER_MS)
+#define WHEEL_PART 8
 /** What the timer doubles to (net.ipv4.tcp_rto_max_ms). */
 #define RTO_MAX_NS (120 * NS_PER_S)
 
@@ -70,7 +71,7 @@ static int64_t timers_ns(const struct look *look, uint32_t times)
 
 	for (uint32_t i = 0; i < times; i++) {
 		timer_ns = 2 * timer_ns < RTO_MAX_NS ? 2 * timer_ns : RTO_MAX_NS;
-		sum_ns += timer_ns + TICK_NS;
+		sum_ns += timer_ns + timer_ns / WHEEL_PART + TICK_NS;
 	}
 	return sum_ns;
 }
@@ -85,9 +86,8 @@ static void follow_probes(struct watched *w, const struct look *look)
 	bool probed = false;
 
 	const bool probing = !look->in_flight && look->retransmits;
-	/* Where no probe was sent since the window was shut, the last acknowledgement is what shut it. */
-	const int64_t stall_ns = probing ? look->rto_ns + timers_ns(look, look->retransmits) : look->last_ack_ns;
-	const int64_t earlier_ns = look->shut_ns - w->shut_ns - stall_ns;
+	/* It is not shut for longer in this stall than since data was last sent. */
+	const int64_t earlier_ns = look->shut_ns - w->shut_ns - look->last_sent_ns;
 
 	if (!w->followed)
 		probed = earlier_ns >= PROBE_LEAST_NS;
@@ -117,6 +117,11 @@ void arm_follow(struct watched *w, const struct look *look, int64_t now_ns)
 		from_ns = w->looked_ns - timers_ns(look, w->ran_out);
 	else
 		from_ns = now_ns - timers_ns(look, ran_out);
+	/* A window is not probed sooner than a timer after data was last sent. */
+	const int64_t sent_ns = now_ns - look->last_sent_ns + look->rto_ns - TICK_NS;
+
+	if (!look->in_flight && sent_ns > from_ns)
+		from_ns = sent_ns < now_ns ? sent_ns : now_ns;
 	if (from_ns > w->from_ns)
 		w->from_ns = from_ns;
 	w->ran_out = (uint8_t)ran_out;

@@ -127,6 +127,7 @@ struct member *family_add(struct family *family, pid_t id)
 		return fail(member, ESRCH);
 	if (!see_through(member, &member->process))
 		return fail(member, errno);
+	member->wishes_are_told = wishes_are_told(&member->seen);
 	family->all[family->count++] = member;
 	return member;
 }
@@ -140,6 +141,7 @@ void family_refresh(struct member *member)
 	member->process = now;
 	if (process_find(&now, member->seen.id) != 0 || now.leader != member->process.id || now.ended)
 		see_through(member, &member->process);
+	member->wishes_are_told = wishes_are_told(&member->seen);
 }
 
 /* ---- children ---------------------------------------------------------------------------------------------------- */

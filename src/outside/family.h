@@ -20,6 +20,7 @@ struct member {
 	int handle;             /**< of process_handle_of_all(): readable once the process has ended */
 	bool ended;
 	bool forbidden;         /**< its descriptors may not be duplicated, and that was told */
+	bool wishes_are_told;   /**< by the program that it is */
 	struct wishes wishes;   /**< as of ... */
 	int64_t wished_ns;      /**< ... then */
 };
@@ -43,7 +44,7 @@ struct member *family_add(struct family *family, pid_t id);
  * by the mark. @p added is told of each. */
 void family_grow(struct family *family, void (*added)(const struct member *member, void *context), void *context);
 
-/** Take the name again, which exec changes, and another thread, if the one that was looked at has ended. */
+/** Take the name again, and the kind, which exec changes, and another thread, if the one that was looked at has ended. */
 void family_refresh(struct member *member);
 
 /** Free those that have ended. Nobody may refer to them any more. */

@@ -215,8 +215,7 @@ static void take_thread(struct wishes *wishes, const struct process *process, co
 	fclose(file);
 }
 
-/* Whether it makes our machine's calls, so that their numbers mean to us what they mean to it. */
-static bool is_our_kind(const struct process *process)
+bool wishes_are_told(const struct process *process)
 {
 	unsigned char own[EI_NIDENT + 4], its[EI_NIDENT + 4];
 	const struct process self = {.id = getpid()};
@@ -260,14 +259,14 @@ static void unite(struct wishes *wishes)
 	wishes->count = count;
 }
 
-void wishes_find(struct wishes *wishes, const struct process *process)
+void wishes_find(struct wishes *wishes, const struct process *process, bool are_told)
 {
 	char path[64];
 
 	wishes->count = 0;
 	wishes->of_others = WANT_NOTHING;
 	snprintf(path, sizeof path, "/proc/%d/task", (int)process->id);
-	DIR *threads = is_our_kind(process) ? opendir(path) : NULL;
+	DIR *threads = are_told ? opendir(path) : NULL;
 
 	if (!threads) {
 		note_others(wishes, WANT_UNTOLD);

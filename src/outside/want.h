@@ -39,8 +39,11 @@ struct wishes {
 	enum want of_others;   /**< of every descriptor that is not named */
 };
 
-/** Look at all threads of @p process. What was there before is forgotten. */
-void wishes_find(struct wishes *wishes, const struct process *process);
+/** Whether @p process is a program of our kind of machine, so that the numbers of its calls mean to us what they mean to it. */
+bool wishes_are_told(const struct process *process);
+
+/** Look at all threads of @p process. What was there before is forgotten. @p are_told: wishes_are_told(), which exec changes */
+void wishes_find(struct wishes *wishes, const struct process *process, bool are_told);
 
 /** @param inode of the socket that @p fd is */
 enum want wishes_for(const struct wishes *wishes, int fd, uint64_t inode);

@@ -202,7 +202,7 @@ static bool is_wanted(struct watched *w, int64_t now_ns)
 			continue;
 		/* Once for all its connections. */
 		if (member->wished_ns != now_ns)
-			wishes_find(&member->wishes, &member->seen);
+			wishes_find(&member->wishes, &member->seen, member->wishes_are_told);
 		member->wished_ns = now_ns;
 		const enum want its = wishes_for(&member->wishes, w->holders[i].fd, w->inode);
 
