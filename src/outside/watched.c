@@ -32,6 +32,8 @@
 /** What is about to have its verdict is held on to: for the last part of its limit, and for no less than some looks. */
 #define HELD_PART 10
 #define HELD_SLICES 2
+/** Looks are so many slices apart in the first half of a limit. */
+#define EARLY_SLICES 2
 /** A program that was in no call when it was looked at wants what it wanted so many slices ago. */
 #define WANTED_SLICES 4
 /** The kernel's verdict may come so late before it is ours: a part of the limit, and what its timers take. */
@@ -286,7 +288,10 @@ static void refused(struct watched *w, int at, const struct look *look, int64_t 
 		w->due_ns = now_ns + quiet_ns(w);
 		return;
 	}
-	w->due_ns = now_ns + (left_ns > 0 ? least(left_ns, slice_ns) : DUE_SLICE_NS);
+	/* Once it is known when the window was probed first; what moves meanwhile is dated by the kernel. */
+	const bool may_rest = !look->in_flight && look->retransmits && left_ns > w->limits->send_ms * NS_PER_MS / 2;
+
+	w->due_ns = now_ns + (left_ns > 0 ? least(left_ns, may_rest ? EARLY_SLICES * slice_ns : slice_ns) : DUE_SLICE_NS);
 	if (news.cause == STALL_NO_PROGRESS)
 		arm_for_verdict(w, at, look, left_ns, now_ns);
 	w->keeps = is_near(left_ns, w->limits->send_ms, slice_ns);
