@@ -146,6 +146,7 @@ Test(inherit, who_else_makes_it_wait, .timeout = 60)
 /* What its parent was told is not the child's to hear by SIGPIPE. */
 Test(inherit, a_childs_sendfile_after_its_parents_verdict, .timeout = 60)
 {
+	not_under("tsan", "the thread sanitizer misses the thread that nobody waits for");
 	struct peer *peer = peer_start(&never_reads);
 	struct run *run = play(&limited, "sock tcp4; connect %u; &sendall @parent send 8000000; sleep 400; fork; sleep 900; send @child sendfile 1000",
 			       peer_port(peer));
