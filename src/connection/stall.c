@@ -62,7 +62,10 @@ int64_t stall_answers_ns(const struct look *look)
 	if (look->partial || look->in_flight || look->window || !look->has_timestamps || look->retransmits <= look->probes)
 		return 0;
 	const uint32_t answered = look->retransmits - look->probes;
-	return look->rto_ns * ((INT64_C(1) << (answered < ANSWERED_MOST ? answered : ANSWERED_MOST)) - 1);
+	const int64_t timers_ns = look->rto_ns * ((INT64_C(1) << (answered < ANSWERED_MOST ? answered : ANSWERED_MOST)) - 1);
+	/* What was sent last was acknowledged later, be it by a probe. */
+	const int64_t most_ns = look->last_sent_ns > look->last_ack_ns ? look->last_sent_ns - look->last_ack_ns : 0;
+	return timers_ns < most_ns ? timers_ns : most_ns;
 }
 
 /** Whether a refusal that began at @p refused_ns belongs to the wait that is remembered. */

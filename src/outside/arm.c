@@ -98,9 +98,11 @@ static void follow_probes(struct watched *w, const struct look *look)
 	/* The first of them, which is the one that counts, was sent after the last look, or is known already. */
 	if (probed && !w->probed_ns)
 		w->probed_ns = !w->followed ? LONG_AGO_NS : w->probing ? w->from_ns : w->looked_ns + PROBE_LEAST_NS;
+	/* What there was of this stall at its first look is counted with the rest of it. */
+	if (!w->followed || look->progress != w->progress)
+		w->shut_ns = look->shut_ns - (look->in_flight || look->window ? 0 : look->last_sent_ns);
 	w->followed = true;
 	w->probing = probing;
-	w->shut_ns = look->shut_ns;
 	w->progress = look->progress;
 }
 

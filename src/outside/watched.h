@@ -42,7 +42,7 @@ struct watched {
 	int64_t looked_ns;               /**< the last one; 0: none */
 	int64_t busy_ns;                 /**< look.busy_ns then */
 	int64_t connect_ns;              /**< since when it connects; 0: it does not */
-	int64_t shut_ns;                 /**< look.shut_ns at the last look */
+	int64_t shut_ns;                 /**< look.shut_ns when the last progress was seen */
 	uint64_t progress;               /**< look.progress at the last look */
 	int64_t from_ns;                 /**< not before this does the kernel count a TCP_USER_TIMEOUT (arm.h) */
 	int64_t probed_ns;               /**< not before this was it probed in an earlier stall; 0: it was not */

@@ -131,7 +131,7 @@ Test(stall_clock, answers_to_window_probes_are_no_progress)
 	const int64_t rto_ns = 208 * NS_PER_MS;
 	/* Three were sent, after 208, 624 and 1456 ms, and the last of them was not answered yet. */
 	const struct look probed = { .established = true, .outstanding = true, .has_timestamps = true, .rto_ns = rto_ns,
-				     .retransmits = 3, .probes = 1 };
+				     .retransmits = 3, .probes = 1, .last_ack_ns = NS_PER_S, .last_sent_ns = 60 * NS_PER_S };
 	struct look look = probed;
 
 	cr_expect_eq(stall_answers_ns(&look), 3 * rto_ns);
@@ -139,6 +139,12 @@ Test(stall_clock, answers_to_window_probes_are_no_progress)
 	cr_expect_eq(stall_answers_ns(&look), 7 * rto_ns);
 	look.retransmits = 100;
 	cr_expect(stall_answers_ns(&look) > 0);
+	/* A probe took what the window had room for. */
+	look = probed;
+	look.last_sent_ns = look.last_ack_ns + 5 * NS_PER_MS;
+	cr_expect_eq(stall_answers_ns(&look), 5 * NS_PER_MS);
+	look.last_sent_ns = 0;
+	cr_expect_eq(stall_answers_ns(&look), 0);
 	/* None was answered, or it cannot be told. */
 	look = probed;
 	look.probes = 3;
