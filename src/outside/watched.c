@@ -441,6 +441,10 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 	w->outstanding = look.outstanding;
 	w->busy_ns = look.busy_ns;
 	w->looked_ns = now_ns;
+	/* Nothing of ours may stay on what its program closes next: what was handed over waits in the kernel then, for a peer that has
+	 * all the time it wants, and nobody could take it off any more. */
+	if (w->armed)
+		w->keeps = true;
 	/* What its program has closed is not to be kept open by us; while we do, its epoll sees it still. */
 	if (given_up) {
 		arm_take_off(w, at);

@@ -3,8 +3,8 @@
  * @brief One connection that is watched from outside its process: how it is doing, and what is done to it.
  *
  * It is looked at through a duplicate of the descriptor, which is closed at once: while that is held, the program's own close()
- * ends nothing. Only what has stalled for long is held on to, so that the verdict is seen and not guessed; there the peer takes
- * nothing anyway, and a close() waits for one look at most.
+ * ends nothing. Only what has an option of ours is held on to, so that it is taken off whatever its program does, and what is
+ * about to have its verdict, so that this is seen and not guessed; a close() waits for one look there at most.
  */
 #ifndef SNDTIMEO_WATCHED_H
 #define SNDTIMEO_WATCHED_H

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "callers.h"
 #include "harness.h"
@@ -283,6 +284,44 @@ Test(outside, a_connect_that_was_late, .timeout = 30)
 	expect_clean(run);
 	expect(run, "connect.ret", 0);
 	expect(run, "rawopt.value", 0);
+	blackhole_finish(hole);
+}
+
+/* ---- what is closed --------------------------------------------------------------------------------------------------- */
+
+/* It was handed over whole, and its program is gone: the peer may take all the time it wants. The option that would have ended
+ * the stall before does not outlive it. */
+Test(outside, a_close_after_a_long_pause, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 65536, .start_ms = 1200, .chunk_bytes = 140000,
+							      .pause_ms = 2800 });
+	struct run *run = play(&watched, "sock tcp4; setopt sndbuf 100000; setopt maxseg 1400; connect %u; sendall send 330000 @up; close",
+			       peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.ret", 330000);
+	const struct peer_report report = peer_finish(peer, 9000);
+
+	expect_peer_read(report, 330000);
+	cr_assert(report.end == PEER_SAW_EOF);
+}
+
+/* Nor does that of a connect. */
+Test(outside, a_close_right_after_a_connect, .timeout = 30)
+{
+	need_watcher();
+	struct blackhole *hole = blackhole_start(AF_INET);
+
+	blackhole_open_after(hole, 400);
+	struct run *run = play(&(struct setting){ .connect_ms = 2000, .outside = true },
+			       "sock tcp4; setopt sndbuf 400000; setopt maxseg 1400; connect %u; sendall send 200000 @up; close",
+			       blackhole_port(hole));
+
+	expect_clean(run);
+	expect(run, "up.ret", 200000);
+	sleep(4);
+	cr_assert_eq(blackhole_read(hole), 200000);
 	blackhole_finish(hole);
 }
 

@@ -364,6 +364,8 @@ struct blackhole *blackhole_start(int family)
 	if (!hole)
 		die("calloc");
 	hole->listener = bound_socket(family, 0, NULL, &hole->port);
+	/* Who connects late finds little room. */
+	setsockopt(hole->listener, SOL_SOCKET, SO_RCVBUF, &(int){ 32768 }, sizeof(int));
 	if (listen(hole->listener, 0))
 		die("listen");
 	while (!full) {
@@ -402,6 +404,23 @@ void blackhole_open_after(struct blackhole *hole, int ms)
 	hole->opens_after_ms = ms;
 	if (pthread_create(&hole->opener, NULL, open_later, hole))
 		die("pthread_create");
+}
+
+int64_t blackhole_read(struct blackhole *hole)
+{
+	const struct timeval patience = { .tv_sec = 3 };
+	static char buffer[65536];
+	int64_t bytes = 0;
+	ssize_t got = -1;
+
+	setsockopt(hole->listener, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	const int fd = accept4(hole->listener, NULL, NULL, SOCK_CLOEXEC);
+
+	while (fd >= 0 && (got = read(fd, buffer, sizeof buffer)) > 0)
+		bytes += got;
+	if (fd >= 0)
+		close(fd);
+	return got == 0 ? bytes : -1;
 }
 
 void blackhole_finish(struct blackhole *hole)

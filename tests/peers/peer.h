@@ -80,6 +80,8 @@ unsigned blackhole_port(const struct blackhole *hole);
 void blackhole_open(struct blackhole *hole);
 /** The same, @p ms from now. */
 void blackhole_open_after(struct blackhole *hole, int ms);
+/** Read to its end what connected since. @return how many bytes; -1: it did not end in good order, or there was none */
+int64_t blackhole_read(struct blackhole *hole);
 void blackhole_finish(struct blackhole *hole);
 
 /** @return a port of loopback's @p family that refuses connections; it stays taken until the process ends. */
