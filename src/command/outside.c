@@ -47,6 +47,8 @@
 
 /* ---- rights ------------------------------------------------------------------------------------------------------ */
 
+static const char no_proc[] = "/proc is that of another pid namespace, or is not mounted (unshare --mount-proc)";
+
 static const char *advice_for(int error)
 {
 	switch (error) {
@@ -163,6 +165,8 @@ static const char *begin(bool only_asked)
 	int ends[2];
 	char mark[64];
 
+	if (!process_numbers_are_ours())
+		return no_proc;
 	/* One process for ever: its number, and when it began. */
 	snprintf(mark, sizeof mark, "%d.%llu", (int)getpid(), (unsigned long long)process_began(getpid()));
 	if (setenv(SETTINGS_WATCHED, mark, 1) != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
@@ -243,6 +247,10 @@ int outside_attach(const char *ids, int64_t for_ms)
 {
 	struct family family = {0};
 
+	if (!process_numbers_are_ours()) {
+		fprintf(stderr, "sndtimeo: no process can be looked into: %s\n", no_proc);
+		return EXIT_OWN_FAILURE;
+	}
 	while (true) {
 		const size_t length = strcspn(ids, ",");
 

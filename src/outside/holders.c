@@ -12,12 +12,41 @@
 #include "connection/socket.h"
 #include "tell/report.h"
 
-static void complain_once(struct member *member, int error)
+/** How long a close() waits at most. */
+#define CLOSE_MOST_US 1000
+
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+void holders_start(void)
+{
+	const struct sigaction action = {.sa_handler = wake};
+	sigset_t alarm;
+
+	sigaction(SIGALRM, &action, NULL);
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &alarm, NULL);
+}
+
+void holders_release(int fd)
+{
+	/* Again and again, for the first may come before the call waits. Whether it will is not asked: that may change meanwhile. */
+	static const struct itimerval often = {{0, CLOSE_MOST_US}, {0, CLOSE_MOST_US}}, never;
+
+	setitimer(ITIMER_REAL, &often, NULL);
+	close(fd);
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
+void holders_complain(struct member *member, int error)
 {
 	char said[160];
 	struct text text;
 
-	if (member->forbidden || error == EBADF || error == ESRCH)
+	if (member->forbidden || !error || error == EBADF || error == ESRCH)
 		return;
 	member->forbidden = true;
 	text_start(&text, said, sizeof said);
@@ -46,7 +75,7 @@ int holders_duplicate(struct watched *w)
 		const int fd = process_duplicate(holder->member->through, holder->fd);
 
 		if (fd < 0)
-			complain_once(holder->member, errno);
+			holders_complain(holder->member, errno);
 		else if (w->cookie ? socket_cookie(fd) == w->cookie : has_inode(fd, w->inode))
 			return fd;
 		else

@@ -17,3 +17,6 @@ int holders_duplicate(struct watched *w);
 bool holders_are_there(struct watched *w);
 
 #endif
+/** Say once of a process that it may not be looked into. An end of it, or of a descriptor, is no such error. */
+void holders_complain(struct member *member, int error);
+

@@ -51,6 +51,14 @@ pid_t process_number(const char *digits, size_t length)
 	return number > INT_MAX ? 0 : (pid_t)number;
 }
 
+bool process_numbers_are_ours(void)
+{
+	char own[16];
+	const ssize_t length = readlink("/proc/self", own, sizeof own);
+
+	return length > 0 && process_number(own, (size_t)length) == getpid();
+}
+
 static void take_status_line(struct process *process, const char *line)
 {
 	char state;
@@ -196,9 +204,16 @@ int process_sockets(const struct process *process, bool (*visit)(int fd, uint64_
 
 	if (!folder)
 		return errno;
-	for (struct dirent *entry; !error && (entry = readdir(folder));)
-		if (is_socket(dirfd(folder), entry->d_name, &fd, &inode) && !visit(fd, inode, context))
-			error = ECANCELED;
+	for (struct dirent *entry; !error && (entry = readdir(folder));) {
+		errno = 0;
+		if (is_socket(dirfd(folder), entry->d_name, &fd, &inode)) {
+			if (!visit(fd, inode, context))
+				error = ECANCELED;
+		}
+		/* Root may list them, and without CAP_SYS_PTRACE see no more. */
+		else if (errno == EACCES)
+			error = errno;
+	}
 	closedir(folder);
 	return error;
 }

@@ -26,6 +26,9 @@ struct process {
 /** Read the number of a process, of @p length digits. @return 0: it is none */
 pid_t process_number(const char *digits, size_t length);
 
+/** @return whether the numbers in /proc are those that system calls take here: it may be another pid namespace's, or absent */
+bool process_numbers_are_ours(void);
+
 /** @return 0; ESRCH: there is none, EACCES: there is one, but /proc does not show it; or another errno */
 int process_find(struct process *process, pid_t id);
 

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <elf.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -55,6 +56,13 @@ static void note_others(struct wishes *wishes, enum want want)
 		wishes->of_others = want;
 }
 
+/** A pointer into nowhere is the program's, and its call fails; else it is we who may not read (a container's seccomp filter). */
+static void note_unread(struct wishes *wishes, ssize_t got, int error)
+{
+	if (got < 0 && error != EFAULT)
+		note_others(wishes, WANT_UNTOLD);
+}
+
 /* ---- waits for several ------------------------------------------------------------------------------------------- */
 
 static void take_epoll(struct wishes *wishes, const struct process *process, int epfd, unsigned depth);
@@ -76,6 +84,7 @@ static void take_poll(struct wishes *wishes, const struct process *process, uint
 		const size_t left = count - from, size = (left < CHUNK ? left : CHUNK) * sizeof *polled;
 		const ssize_t got = process_read(process, array + from * sizeof *polled, polled, size);
 
+		note_unread(wishes, got, errno);
 		for (ssize_t i = 0; i < got / (ssize_t)sizeof *polled; i++) {
 			note(wishes, polled[i].fd, polled[i].events & TO_SEND ? WANT_TO_SEND : WANT_NOTHING);
 			if (count <= MOST_ASKED && polled[i].events & POLLIN && is_epoll(process, polled[i].fd))
@@ -95,6 +104,7 @@ static void take_set(struct wishes *wishes, const struct process *process, uintp
 		const size_t left = count - from, size = (left < CHUNK ? left : CHUNK) * sizeof *words;
 		const ssize_t got = process_read(process, set + from * sizeof *words, words, size);
 
+		note_unread(wishes, got, errno);
 		for (size_t bit = 0; got > 0 && bit < 8 * (size_t)got; bit++) {
 			const size_t fd = from * BITS + bit;
 

@@ -8,6 +8,7 @@
 #include "outside/watcher.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #include "base/clock.h"
 #include "limits/configured.h"
+#include "outside/holders.h"
 #include "tell/digest.h"
 #include "tell/line.h"
 #include "tell/report.h"
@@ -61,13 +63,8 @@ static void stop(int signal)
 
 int watcher_may(const struct member *member)
 {
-	/* Whether or not there is such a descriptor. */
-	const int fd = process_duplicate(member->through, 0);
-	const int error = fd < 0 && errno != EBADF ? errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return error;
+	/* There is no such descriptor: what its real ones are for would be ours to close, which may take long. */
+	return process_duplicate(member->through, INT_MAX) >= 0 || errno == EBADF ? 0 : errno;
 }
 
 /* ---- scans -------------------------------------------------------------------------------------------------------- */
@@ -193,6 +190,9 @@ static void scan(struct watcher *w, int64_t now_ns)
 		const int its = process_sockets(&scan.member->seen, take_found, &scan);
 
 		/* Our own trouble: what is known stays known. Its end is told by its handle. */
+		if (its == EACCES || its == EPERM)
+			/* Or it has just ended, and then the kernel does not say so. */
+			holders_complain(scan.member, watcher_may(scan.member));
 		if (its == ENOMEM || its == ECANCELED || its == EMFILE || its == ENFILE)
 			error = its;
 	}
