@@ -5,7 +5,9 @@
 #include "outside/holders.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -79,7 +81,7 @@ int holders_duplicate(struct watched *w)
 		else if (w->cookie ? socket_cookie(fd) == w->cookie : has_inode(fd, w->inode))
 			return fd;
 		else
-			close(fd);
+			holders_release(fd);
 	}
 	return -1;
 }
@@ -89,6 +91,6 @@ bool holders_are_there(struct watched *w)
 	const int fd = holders_duplicate(w);
 
 	if (fd >= 0)
-		close(fd);
+		holders_release(fd);
 	return fd >= 0;
 }

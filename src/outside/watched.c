@@ -401,17 +401,7 @@ void watched_begin(struct watched *w, int64_t now_ns)
 		}
 	}
 	if (at >= 0)
-		close(at);
-}
-
-/** Ours may be the last of it: with SO_LINGER our close() would wait for the peer, which its program's did not. */
-static void do_not_linger(int at)
-{
-	struct linger linger;
-	socklen_t size = sizeof linger;
-
-	if (getsockopt(at, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && linger.l_onoff && linger.l_linger)
-		setsockopt(at, SOL_SOCKET, SO_LINGER, &(struct linger){0}, sizeof linger);
+		holders_release(at);
 }
 
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
@@ -448,15 +438,16 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 	/* What its program has closed is not to be kept open by us; while we do, its epoll sees it still. */
 	if (given_up) {
 		arm_take_off(w, at);
-		do_not_linger(at);
 		w->keeps = false;
 		w->due_ns = NEVER_NS;
 	}
 	else if (w->keeps)
 		w->due_ns = least(w->due_ns, now_ns + DUE_SLICE_NS);
 	w->held = w->keeps ? at : -1;
-	if (!w->keeps)
-		close(at);
+	if (!w->keeps) {
+		w->errs = false;
+		holders_release(at);
+	}
 }
 
 void watched_end(struct watched *w)
@@ -465,7 +456,7 @@ void watched_end(struct watched *w)
 
 	if (at >= 0) {
 		arm_take_off(w, at);
-		close(at);
+		holders_release(at);
 	}
 	w->held = -1;
 	forget_clock(w);

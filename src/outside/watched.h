@@ -60,6 +60,7 @@ struct watched {
 	uint8_t flags;                   /**< as descriptor.h has them: DESCRIPTOR_MPTCP */
 	bool begun;                      /**< it was looked at, and cookie tells whether limits cover it */
 	bool keeps;                      /**< the duplicate is to be held on to */
+	bool errs;                       /**< an error is queued at it, so that poll(2) does not wait there */
 	bool outstanding;                /**< something was, at the last look */
 	bool told, through;              /**< what there is to tell was told; it was connected */
 };

@@ -220,20 +220,63 @@ static void bury(struct watcher *w)
 	family_bury(w->family);
 }
 
+/* What is about to have its verdict is looked at as soon as it had it: where the program is the first process of a pid namespace,
+ * the kernel ends us with it. */
+static bool is_awaited(const struct watched *one)
+{
+	return one->held >= 0 && !one->errs;
+}
+
+static size_t count_awaited(const struct watcher *w)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < w->count; i++)
+		count += is_awaited(&w->all[i]);
+	return count;
+}
+
+static void add_awaited(const struct watcher *w, struct pollfd *to)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (is_awaited(&w->all[i]))
+			*to++ = (struct pollfd){.fd = w->all[i].held};
+}
+
+static void look_at_awaited(struct watcher *w, const struct pollfd *of)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		struct watched *one = &w->all[i];
+
+		if (!is_awaited(one))
+			continue;
+		const short events = of++->revents;
+
+		if (events & POLLHUP)
+			watched_look(one, clock_now_ns(), &w->verdicts);
+		/* What is queued there (MSG_ZEROCOPY) would be told again and again. */
+		one->errs = events && one->held >= 0;
+	}
+}
+
 /* Wait until something is due or a process ends. */
 static void wait_until(struct watcher *w, int64_t until_ns, const sigset_t *mask)
 {
 	const struct timespec timeout = clock_timespec(until_ns - clock_now_ns());
-	struct pollfd *ends = calloc(w->family->count + 1, sizeof *ends);
+	const size_t n_members = w->family->count, n_awaited = count_awaited(w);
+	struct pollfd *ends = calloc(n_members + n_awaited + 1, sizeof *ends);
 	bool any = false;
 
-	for (size_t i = 0; ends && i < w->family->count; i++)
+	for (size_t i = 0; ends && i < n_members; i++)
 		ends[i] = (struct pollfd){.fd = w->family->all[i]->handle, .events = POLLIN};
-	if (ppoll(ends, ends ? w->family->count : 0, &timeout, mask) > 0)
-		for (size_t i = 0; i < w->family->count; i++)
-			if (ends[i].revents) {
+	if (ends)
+		add_awaited(w, ends + n_members);
+	if (ppoll(ends, ends ? n_members + n_awaited : 0, &timeout, mask) > 0) {
+		look_at_awaited(w, ends + n_members);
+		for (size_t i = 0; i < n_members; i++)
+			if (ends[i].revents)
 				w->family->all[i]->ended = any = true;
-			}
+	}
 	free(ends);
 	if (any) {
 		/* What they held on to has had its end, too. */
@@ -292,6 +335,7 @@ struct verdicts watcher_run(struct family *family, int64_t until_ns)
 	sigset_t mask;
 
 	watched_start(&shortest);
+	holders_start();
 	take_signals(&mask);
 	for (;;) {
 		int64_t now_ns = clock_now_ns();
