@@ -121,6 +121,8 @@ struct member *family_add(struct family *family, pid_t id)
 	member->handle = process_handle_of_all(&member->process);
 	if (member->handle < 0)
 		return fail(member, errno);
+	if (family->count && !process_may_keep(member->handle))
+		return fail(member, EMFILE);
 	/* After the handle was opened: what has that number now is what it is of. */
 	member->began = process_began(id);
 	if (!member->began)
@@ -184,12 +186,16 @@ static void add_children(struct family *family, size_t of, void (*added)(const s
 	snprintf(path, sizeof path, "/proc/%d/task", (int)process.id);
 	DIR *threads = opendir(path);
 
+	if (!threads)
+		complain_once(family, process.id, errno);
 	for (struct dirent *entry; threads && (entry = readdir(threads));) {
 		if (*entry->d_name == '.')
 			continue;
 		snprintf(name, sizeof name, "task/%.20s/children", entry->d_name);
 		FILE *children = process_open(&process, name);
 
+		if (!children)
+			complain_once(family, process.id, errno);
 		while (children && fscanf(children, "%d", &child) == 1)
 			grow_by(family, child, added, context);
 		if (children)

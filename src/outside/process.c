@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,6 +29,9 @@
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL
 #endif
+
+/** A look takes a duplicate, and the files that tell what its program waits for; a scan takes some more. */
+#define LEFT_FREE 16
 
 FILE *process_open(const struct process *process, const char *name)
 {
@@ -180,6 +184,14 @@ int process_handle_of_all(const struct process *process)
 int process_duplicate(int handle, int fd)
 {
 	return (int)syscall(SYS_pidfd_getfd, handle, fd, 0);
+}
+
+bool process_may_keep(int fd)
+{
+	struct rlimit files;
+
+	/* The lowest number that is free is given. */
+	return getrlimit(RLIMIT_NOFILE, &files) != 0 || (rlim_t)fd + LEFT_FREE < files.rlim_cur;
 }
 
 static bool is_socket(int folder, const char *name, int *fd, uint64_t *inode)

@@ -62,6 +62,9 @@ int process_handle_of_all(const struct process *process);
 /** Duplicate a descriptor of the process; it refers to the same open file. @return it; -1, with errno */
 int process_duplicate(int handle, int fd);
 
+/** Whether a descriptor of ours may be held on to: some are left free, to look by. */
+bool process_may_keep(int fd);
+
 /** Show the descriptor and the inode of every socket of the process to @p visit, until that returns false.
  * @return 0 or an errno; ECANCELED: @p visit ended it */
 int process_sockets(const struct process *process, bool (*visit)(int fd, uint64_t inode, void *context), void *context);

@@ -435,6 +435,10 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 	 * all the time it wants, and nobody could take it off any more. */
 	if (w->armed)
 		w->keeps = true;
+	if (w->keeps && !process_may_keep(at)) {
+		arm_take_off(w, at);
+		w->keeps = false;
+	}
 	/* What its program has closed is not to be kept open by us; while we do, its epoll sees it still. */
 	if (given_up) {
 		arm_take_off(w, at);
