@@ -41,8 +41,9 @@
 #define GRACE_LEAST_NS (150 * NS_PER_MS)
 /** A connect may have been found so late: a part of its limit. */
 #define FOUND_PART 8
-/** How often what is due is looked at. */
+/** How often what is due is looked at, and whatever is held on to: its program may have closed it. */
 #define DUE_SLICE_NS (10 * NS_PER_MS)
+#define HELD_SLICE_NS (50 * NS_PER_MS)
 
 /** Of what it is not known yet which limits it has. */
 static const struct limits *shortest;
@@ -433,6 +434,8 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 	w->looked_ns = now_ns;
 	/* Nothing of ours may stay on what its program closes next: what was handed over waits in the kernel then, for a peer that has
 	 * all the time it wants, and nobody could take it off any more. */
+	const int64_t again_ns = w->keeps ? DUE_SLICE_NS : HELD_SLICE_NS;
+
 	if (w->armed)
 		w->keeps = true;
 	if (w->keeps && !process_may_keep(at)) {
@@ -446,7 +449,7 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 		w->due_ns = NEVER_NS;
 	}
 	else if (w->keeps)
-		w->due_ns = least(w->due_ns, now_ns + DUE_SLICE_NS);
+		w->due_ns = least(w->due_ns, now_ns + again_ns);
 	w->held = w->keeps ? at : -1;
 	if (!w->keeps) {
 		w->errs = false;
