@@ -112,6 +112,26 @@ ssize_t process_read(const struct process *process, uintptr_t address, void *to,
 	return process_vm_readv(process->id, &local, 1, &remote, 1, 0);
 }
 
+ssize_t process_peek(const struct process *process, uintptr_t address, void *to, size_t size)
+{
+	char path[64];
+
+	/* Its upper half would be below zero. */
+	if (sizeof(off_t) <= sizeof(int32_t))
+		return process_read(process, address, to, size);
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)process->id);
+	const int memory = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (memory < 0)
+		return -1;
+	const ssize_t got = pread(memory, to, size, (off_t)address);
+	const int error = errno;
+
+	close(memory);
+	errno = error;
+	return got;
+}
+
 static int64_t clock_offset_ns(const struct process *process)
 {
 	int64_t seconds, ns, offset_ns = 0;

@@ -38,6 +38,10 @@ FILE *process_open(const struct process *process, const char *name);
 /** Copy @p size bytes of its memory. @return how many were there; -1, with errno: none */
 ssize_t process_read(const struct process *process, uintptr_t address, void *to, size_t size);
 
+/** The same, but what its program provides itself, page by page (userfaultfd(2)), is not waited for: that may take for ever. EIO: there
+ * is nothing, or no more than that. */
+ssize_t process_peek(const struct process *process, uintptr_t address, void *to, size_t size);
+
 /** How far its CLOCK_MONOTONIC is ahead of ours, if it lives in a time namespace (time_namespaces(7)). */
 int64_t process_clock_ahead_ns(const struct process *process);
 

@@ -56,10 +56,10 @@ static void note_others(struct wishes *wishes, enum want want)
 		wishes->of_others = want;
 }
 
-/** A pointer into nowhere is the program's, and its call fails; else it is we who may not read (a container's seccomp filter). */
+/** A pointer into nowhere is the program's, and its call fails; else it is we who may not read. */
 static void note_unread(struct wishes *wishes, ssize_t got, int error)
 {
-	if (got < 0 && error != EFAULT)
+	if (got < 0 && error != EFAULT && error != EIO)
 		note_others(wishes, WANT_UNTOLD);
 }
 
@@ -82,7 +82,7 @@ static void take_poll(struct wishes *wishes, const struct process *process, uint
 
 	for (size_t from = 0; from < count && from < MOST_WAITED_FOR; from += CHUNK) {
 		const size_t left = count - from, size = (left < CHUNK ? left : CHUNK) * sizeof *polled;
-		const ssize_t got = process_read(process, array + from * sizeof *polled, polled, size);
+		const ssize_t got = process_peek(process, array + from * sizeof *polled, polled, size);
 
 		note_unread(wishes, got, errno);
 		for (ssize_t i = 0; i < got / (ssize_t)sizeof *polled; i++) {
@@ -102,7 +102,7 @@ static void take_set(struct wishes *wishes, const struct process *process, uintp
 
 	for (size_t from = 0; set && from < count; from += CHUNK) {
 		const size_t left = count - from, size = (left < CHUNK ? left : CHUNK) * sizeof *words;
-		const ssize_t got = process_read(process, set + from * sizeof *words, words, size);
+		const ssize_t got = process_peek(process, set + from * sizeof *words, words, size);
 
 		note_unread(wishes, got, errno);
 		for (size_t bit = 0; got > 0 && bit < 8 * (size_t)got; bit++) {
