@@ -62,6 +62,51 @@ class Peer:
                     % (self.got, size, 'as they were' if self.good else 'and other ones'))
 
 
+class Crowd:
+    """Any number of connections, each read to its end, which has to be one in good order."""
+
+    def __init__(self):
+        self.count = self.got = 0
+        self.defects = []
+        self.lock = threading.Lock()
+        self.left = 0
+        self.listener = socket.create_server(('127.0.0.1', 0), backlog=100)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            connection = self.listener.accept()[0]
+            with self.lock:
+                self.count += 1
+                self.left += 1
+            threading.Thread(target=self.take, args=(connection,), daemon=True).start()
+
+    def take(self, connection):
+        got, defect = 0, None
+        try:
+            while data := connection.recv(min(len(PATTERN) - got % len(PATTERN), 65536)):
+                at = got % len(PATTERN)
+                if data != PATTERN[at:at + len(data)]:
+                    defect = 'other bytes'
+                got += len(data)
+        except OSError as error:
+            defect = str(error)
+        connection.close()
+        with self.lock:
+            self.left -= 1
+            self.got += got
+            if defect:
+                self.defects.append('%s after %d bytes' % (defect, got))
+
+    def expect_whole(self, here, size):
+        deadline = time.monotonic() + 5
+        while self.left and time.monotonic() < deadline:
+            time.sleep(0.01)
+        here.expect(not self.defects and self.got == size, 'of %d bytes in %d connections %d arrived: %s'
+                    % (size, self.count, self.got, ', '.join(self.defects[:5])))
+
+
 def expect_whole(here, argv_of, kind=HEALTHY, answer=None, **how):
     """Run argv_of(address, port, bytes), which sends to a peer that takes everything. Returns what the program said."""
     here.step = 'a %s peer' % kind
