@@ -408,13 +408,18 @@ void watched_begin(struct watched *w, int64_t now_ns)
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 {
 	struct look look = {0};
+	const bool given_up = w->held >= 0 && !holders_are_there(w);
+
+	if (w->held >= 0 && !given_up && now_ns < w->whole_ns) {
+		w->due_ns = least(w->whole_ns, now_ns + DUE_SLICE_NS);
+		return;
+	}
 	const int at = w->held >= 0 ? w->held : holders_duplicate(w);
 
 	w->due_ns = NEVER_NS;
 	w->keeps = false;
 	if (at < 0)
 		return;
-	const bool given_up = w->held >= 0 && !holders_are_there(w);
 	if (socket_look(at, w->flags, &look)) {
 		if (!w->limits && (look.connecting || look.established || is_ending(&look)))
 			w->limits = limits_of(at, NULL);
@@ -432,6 +437,7 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 	w->outstanding = look.outstanding;
 	w->busy_ns = look.busy_ns;
 	w->looked_ns = now_ns;
+	w->whole_ns = w->keeps ? least(w->due_ns, now_ns + DUE_SLICE_NS) : w->due_ns;
 	/* Nothing of ours may stay on what its program closes next: what was handed over waits in the kernel then, for a peer that has
 	 * all the time it wants, and nobody could take it off any more. */
 	const int64_t again_ns = w->keeps ? DUE_SLICE_NS : HELD_SLICE_NS;

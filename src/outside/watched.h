@@ -39,6 +39,7 @@ struct watched {
 	struct stall_clock *unacked;     /**< of SNDTIMEO_UNACKED, where that is set */
 	struct timeout *notes;           /**< what there would be to tell: the kernel forgets it with the verdict; NULL: none yet */
 	int64_t due_ns;                  /**< the next look */
+	int64_t whole_ns;                /**< the next that is more than whether its program still has what is held on to */
 	int64_t looked_ns;               /**< the last one; 0: none */
 	int64_t busy_ns;                 /**< look.busy_ns then */
 	int64_t connect_ns;              /**< since when it connects; 0: it does not */
@@ -76,7 +77,7 @@ void watched_start(const struct limits *shortest);
 /** Find out what a socket is that was seen for the first time. */
 void watched_begin(struct watched *w, int64_t now_ns);
 
-/** Look, do what is due, and set w->due_ns. */
+/** Look, do what is due, and set w->due_ns. Before w->whole_ns it is only seen whether its program still has it. */
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts);
 
 /** Nobody is going to look any more: take off what is ours, and forget it. */

@@ -252,8 +252,10 @@ static void look_at_awaited(struct watcher *w, const struct pollfd *of)
 			continue;
 		const short events = of++->revents;
 
-		if (events & POLLHUP)
+		if (events & POLLHUP) {
+			one->whole_ns = 0;
 			watched_look(one, clock_now_ns(), &w->verdicts);
+		}
 		/* What is queued there (MSG_ZEROCOPY) would be told again and again. */
 		one->errs = events && one->held >= 0;
 	}
