@@ -7,9 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from measure import counts, nanoseconds, scale, table, throughput, tools
+from measure import counts, nanoseconds, outside, scale, table, throughput, tools
 
-PARTS = ('counts', 'nanoseconds', 'throughput', 'curves', 'late')
+PARTS = ('counts', 'nanoseconds', 'throughput', 'curves', 'late', 'outside')
 
 
 def parse():
@@ -43,6 +43,8 @@ def needed(parts):
     names = set()
     if 'counts' in parts:
         names |= {'valgrind', 'strace', 'strip'}
+    if 'outside' in parts:
+        names |= {'strace'}
     if 'throughput' in parts:
         names |= {'nginx', 'wrk', 'openssl'}
     return sorted(names)
@@ -88,6 +90,8 @@ def main():
         rows += sizes.curve_rows()
     if 'late' in parts:
         rows += sizes.late_rows()
+    if 'outside' in parts:
+        rows += told(outside.Outside(options.build, options.full, tell).rows())
     if options.plot:
         plot(sizes.curves, options.plot)
     if options.ci:
