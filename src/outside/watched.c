@@ -36,6 +36,8 @@
 #define EARLY_SLICES 2
 /** A program that was in no call when it was looked at wants what it wanted so many slices ago. */
 #define WANTED_SLICES 4
+/** It is looked at again after such a part of a slice: if it waits at all, it does so most of the time. */
+#define UNSEEN_PART 4
 /** The kernel's verdict may come so late before it is ours: a part of the limit, and what its timers take. */
 #define GRACE_PART 20
 #define GRACE_LEAST_NS (150 * NS_PER_MS)
@@ -211,7 +213,8 @@ static bool is_wanted(struct watched *w, int64_t now_ns)
 
 		want = its > want ? its : want;
 	}
-	if (want == WANT_UNSEEN)
+	w->unseen = want == WANT_UNSEEN;
+	if (w->unseen)
 		return now_ns - w->wanted_ns <= WANTED_SLICES * most(stall_slice_ns(w->limits), DUE_SLICE_NS);
 	if (want == WANT_NOTHING)
 		return false;
@@ -341,6 +344,8 @@ static void established(struct watched *w, int at, const struct look *look, int6
 		not_refused(w, at, look, now_ns);
 	else
 		refused(w, at, &dated, now_ns, verdicts);
+	if (w->unseen)
+		w->due_ns = least(w->due_ns, now_ns + most(stall_slice_ns(w->limits) / UNSEEN_PART, DUE_SLICE_NS));
 	look_at_unacked(w, at, &dated, now_ns, verdicts);
 }
 
@@ -405,19 +410,27 @@ void watched_begin(struct watched *w, int64_t now_ns)
 		holders_release(at);
 }
 
+/** Whether its program was in no call, which tells nothing of how long it has wanted to send: a stall that the next look finds may
+ * have begun before this one. Who goes on so wants nothing. */
+static bool told_nothing(const struct watched *w, int64_t now_ns)
+{
+	return w->unseen && !w->clock &&
+	       now_ns - w->looked_ns <= quiet_ns(w) + WANTED_SLICES * most(stall_slice_ns(w->limits), DUE_SLICE_NS);
+}
+
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 {
 	struct look look = {0};
 	const bool given_up = w->held >= 0 && !holders_are_there(w);
 
 	if (w->held >= 0 && !given_up && now_ns < w->whole_ns) {
-		w->due_ns = least(w->whole_ns, now_ns + DUE_SLICE_NS);
+		w->due_ns = least(w->whole_ns, now_ns + HELD_SLICE_NS);
 		return;
 	}
 	const int at = w->held >= 0 ? w->held : holders_duplicate(w);
 
 	w->due_ns = NEVER_NS;
-	w->keeps = false;
+	w->keeps = w->unseen = false;
 	if (at < 0)
 		return;
 	if (socket_look(at, w->flags, &look)) {
@@ -434,9 +447,11 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 		else
 			w->due_ns = now_ns + unconnected_ns(w);
 	}
-	w->outstanding = look.outstanding;
-	w->busy_ns = look.busy_ns;
-	w->looked_ns = now_ns;
+	if (!told_nothing(w, now_ns)) {
+		w->outstanding = look.outstanding;
+		w->busy_ns = look.busy_ns;
+		w->looked_ns = now_ns;
+	}
 	w->whole_ns = w->keeps ? least(w->due_ns, now_ns + DUE_SLICE_NS) : w->due_ns;
 	/* Nothing of ours may stay on what its program closes next: what was handed over waits in the kernel then, for a peer that has
 	 * all the time it wants, and nobody could take it off any more. */

@@ -63,6 +63,7 @@ struct watched {
 	bool keeps;                      /**< the duplicate is to be held on to */
 	bool errs;                       /**< an error is queued at it, so that poll(2) does not wait there */
 	bool outstanding;                /**< something was, at the last look */
+	bool unseen;                     /**< its program was in no call at the last look */
 	bool told, through;              /**< what there is to tell was told; it was connected */
 };
 
