@@ -21,6 +21,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -228,6 +229,8 @@ static void tell(const struct connection *one, int error)
  * thread waits for nothing that is of interest to a watcher. */
 static void *follow(void *connections)
 {
+	/* At once when it is time, where that is allowed. */
+	pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param){.sched_priority = 1});
 	for (;;) {
 		for (struct connection *one = connections; one->fd; one++) {
 			struct tcp_info info;
