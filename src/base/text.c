@@ -101,6 +101,7 @@ static const char *error_text(int error)
 	case EACCES: return "Permission denied";
 	case EPERM: return "Operation not permitted";
 	case EISDIR: return "Is a directory";
+	case EMFILE: return "Too many open files";
 	case ENOTDIR: return "Not a directory";
 	case ELOOP: return "Too many levels of symbolic links";
 	case ENAMETOOLONG: return "File name too long";

@@ -4,6 +4,8 @@
  */
 #include "outside/arm.h"
 
+#include <time.h>
+
 #include "base/clock.h"
 #include "connection/socket.h"
 #include "connection/stall.h"
@@ -22,9 +24,12 @@
 #define BACKOFF_MOST 12
 /** What is known better by less than this is not worth two system calls. */
 #define BETTER_MS 10
-/** Of the kernel's clock; and a timer may be late by this part of it (kernel/time/timer.c: its wheel is coarse). */
+/** Of the kernel's clock, where that does not tell. */
 #define TICK_NS (10 * NS_PER_MS)
-#define WHEEL_PART 8
+/** Timers are kept in a wheel of so many ticks, what is further off in one that turns so many times slower, and so on; none runs out
+ * too soon (kernel/time/timer.c). */
+#define WHEEL_TICKS 63
+#define WHEEL_SLOWER 8
 /** What the timer doubles to (net.ipv4.tcp_rto_max_ms). */
 #define RTO_MAX_NS (120 * NS_PER_S)
 
@@ -62,16 +67,36 @@ void arm_take_off(struct watched *w, int at)
 	w->armed = 0;
 }
 
+static int64_t tick_ns(void)
+{
+	static int64_t known_ns;
+	struct timespec tick;
+
+	if (!known_ns)
+		known_ns = clock_getres(CLOCK_MONOTONIC_COARSE, &tick) == 0 ? tick.tv_nsec : TICK_NS;
+	return known_ns;
+}
+
+/** What a timer may be late. */
+static int64_t late_ns(int64_t timer_ns)
+{
+	int64_t step_ns = tick_ns();
+
+	while (timer_ns >= WHEEL_TICKS * step_ns)
+		step_ns *= WHEEL_SLOWER;
+	return step_ns + tick_ns();
+}
+
 /** How long the kernel's timer takes from when it runs out first until it has done so @p times more, at most. With something in
  * flight the timer that is told is the doubled one already. */
 static int64_t timers_ns(const struct look *look, uint32_t times)
 {
 	const int64_t first_ns = look->in_flight ? look->rto_ns >> least(look->retransmits, BACKOFF_MOST) : look->rto_ns;
-	int64_t timer_ns = first_ns, sum_ns = TICK_NS;
+	int64_t timer_ns = first_ns, sum_ns = late_ns(first_ns);
 
 	for (uint32_t i = 0; i < times; i++) {
 		timer_ns = 2 * timer_ns < RTO_MAX_NS ? 2 * timer_ns : RTO_MAX_NS;
-		sum_ns += timer_ns + timer_ns / WHEEL_PART + TICK_NS;
+		sum_ns += timer_ns + late_ns(timer_ns);
 	}
 	return sum_ns;
 }
@@ -120,7 +145,7 @@ void arm_follow(struct watched *w, const struct look *look, int64_t now_ns)
 	else
 		from_ns = now_ns - timers_ns(look, ran_out);
 	/* A window is not probed sooner than a timer after data was last sent. */
-	const int64_t sent_ns = now_ns - look->last_sent_ns + look->rto_ns - TICK_NS;
+	const int64_t sent_ns = now_ns - look->last_sent_ns + look->rto_ns - 2 * tick_ns();
 
 	if (!look->in_flight && sent_ns > from_ns)
 		from_ns = sent_ns < now_ns ? sent_ns : now_ns;
