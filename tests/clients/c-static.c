@@ -2,8 +2,10 @@
 // Needs: cc
 // Package: gcc libc6-dev
 // Server: sink
+// Ways: outside
 // Build: cc -O2 -static -o $BUILT/upload $FILE
 // Run: $BUILT/upload
+// Ends: 1 Connection timed out
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,7 +54,11 @@ int main(void)
 		if (write_all(socket_fd, buffer, length))
 			return 1;
 	shutdown(socket_fd, SHUT_WR);
-	while (read(socket_fd, buffer, sizeof buffer) > 0)
+	while ((length = read(socket_fd, buffer, sizeof buffer)) > 0)
 		;
+	if (length < 0) {
+		perror("read");
+		return 1;
+	}
 	return 0;
 }

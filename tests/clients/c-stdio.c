@@ -6,7 +6,8 @@
 // Run: $BUILT/c-stdio
 // Ends: 1 Resource temporarily unavailable
 // Ends 1 11: 1 Connection timed out
-// Cannot 2 3 4 6: glibc's stdio writes inside glibc (fileops.c, _IO_new_file_write), past every wrapper. SO_SNDTIMEO
+// Resets: 1 Connection timed out
+// Inside 2 3 4 6: glibc's stdio writes inside glibc (fileops.c, _IO_new_file_write), past every wrapper. SO_SNDTIMEO
 //   bounds each of its attempts anew: strace shows short counts and then EAGAIN, two or three times the limit. It ends
 //   with the program's own close, which the peer takes for a clean end.
 #include <err.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Run real programs against bad and healthy peers, bare beside under sndtimeo, and compare.
+"""Run real programs against bad and healthy peers, bare beside under sndtimeo both ways, and compare.
 
 Each file in this folder is a client. What it needs and how it ends is said in its first comment; docs/clients.md tells
 how to add one. The exit status is 1 if a cell of the matrix does not hold.
@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -29,6 +30,7 @@ from document import write_document
 from judge import judge
 from scenes import SCENES
 
+WAYS = 'bare', *clients.WAYS
 CELL = os.path.join(HERE, 'runner', 'cell.py')
 # The distribution's own programs, before what else may be installed.
 SYSTEM_PATH = '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin'
@@ -44,26 +46,57 @@ class Cell:
     scene: object
     family: int
     tls: bool
-    seen: dict = field(default_factory=dict)   # under: what was seen
+    seen: dict = field(default_factory=dict)   # way: what was seen
     skipped: str = ''
-    wrong: str = ''
+    broken: str = ''
 
     @property
     def name(self):
         return '%s, %d: %s%s%s' % (self.client.name, self.scene.number, self.scene.title,
                                    ', IPv6' if self.family == 6 else '', ', TLS' if self.tls else '')
 
-    @property
-    def cannot(self):
-        return self.client.only('Cannot', self.scene.number)
+    def excuse(self, way):
+        return self.client.excuse(way, self.scene.number)
+
+    def judged(self):
+        """Each way that was run: what is wrong, in words, or nothing."""
+        bare = self.seen.get('bare', {'broken': 'there is no bare run'})
+        return {way: self.judge(bare, self.seen[way], way) for way in self.client.ways if way in self.seen}
+
+    def judge(self, bare, seen, way):
+        for one in bare, seen:
+            if 'broken' in one:
+                return 'the runner failed: ' + one['broken']
+        return judge(self.client, self.scene, bare, seen, way)
+
+    def verdict_of(self, way):
+        """Of one column, or None if it was not run."""
+        if self.skipped:
+            return 'SKIP'
+        wrong = self.judged().get(way)
+        if wrong:
+            return 'XFAIL' if self.excuse(way) else 'FAIL'
+        return None if wrong is None else 'PASS'
 
     @property
     def verdict(self):
-        if self.skipped:
-            return 'SKIP'
-        if self.wrong:
-            return 'XFAIL' if self.cannot else 'FAIL'
-        return 'PASS'
+        """A cell holds if a limit acts one way, and why not the other way is said."""
+        if self.broken:
+            return 'FAIL'
+        verdicts = {self.verdict_of(way) for way in self.client.ways}
+        return next((one for one in ('SKIP', 'FAIL', 'PASS', 'XFAIL') if one in verdicts), 'SKIP')
+
+    @property
+    def to_try_again(self):
+        return [way for way in self.client.ways if self.verdict_of(way) == 'FAIL']
+
+
+def ways_of(cell, options):
+    """How it is run now."""
+    possible = ['bare', *cell.client.ways]
+    if options.ci and 'inside' in possible and (cell.family, cell.tls) not in cell.scene.outside_in_ci:
+        possible = ['bare', 'inside']
+    return [way for way in possible if way in options.ways]
 
 
 def cells_of(client, options):
@@ -116,12 +149,13 @@ class Run:
         os.chmod(self.key, 0o644)   # it protects nothing, and servers that are not root read it
 
     def payload(self, size):
-        """A file of lines of digits, which every protocol carries as it is and hardly anything compresses much."""
+        """A file of lines of digits, which every protocol carries as it is and hardly anything compresses much. It is
+        always the same, so that runs compare with earlier ones."""
         with self.lock:
             if size not in self.payloads:
                 path = os.path.join(self.folder, 'payload-%d' % size)
                 with open(path, 'w') as f:
-                    text = os.urandom(size // 2 + 64).hex()
+                    text = random.Random(size).randbytes(size // 2 + 64).hex()
                     lines = '\n'.join(text[i:i + 63] for i in range(0, len(text), 63))
                     f.write(lines[:size - 1] + '\n')
                 self.payloads[size] = path
@@ -141,76 +175,78 @@ class Run:
                 self.built[client.key] = '' if done.returncode == 0 else 'cannot be built: ' + done.stdout[-2000:]
             return self.built[client.key]
 
-    def job(self, cell, under):
+    def job(self, cell, way):
         with self.lock:
             self.number += 1
             folder = os.path.join(self.folder, '%d-%s-%d' % (self.number, cell.client.key, cell.scene.number))
         os.mkdir(folder)
         os.chmod(folder, 0o755)
         return {'client': cell.client.path, 'scene': cell.scene.number, 'family': cell.family, 'tls': cell.tls,
-                'under': under, 'folder': folder, 'launcher': self.options.launcher, 'certificate': self.certificate,
+                'way': way, 'folder': folder, 'launcher': self.options.launcher, 'certificate': self.certificate,
                 'key': self.key, 'payload': self.payload(cell.scene.size),
                 'built': os.path.join(self.folder, 'built', cell.client.key)}
 
-    def one(self, cell, under):
-        """Bare or under: what cell.py saw."""
+    def one(self, cell, way):
+        """Bare or under sndtimeo: what cell.py saw."""
         part = int(cell.client.said.get('Weight', '1')) / cell.scene.parallel
         self.pool.enter(part)
         try:
-            job = self.job(cell, under)
+            job = self.job(cell, way)
             # The distribution's python3, which has the modules of the servers.
             process = subprocess.Popen(['python3', CELL, json.dumps(job)], stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
             try:
                 out, errors = process.communicate(timeout=cell.scene.patience + OVERTIME)
-                cell.seen[under] = json.loads(out) if out else {'broken': errors[-2000:]}
+                cell.seen[way] = json.loads(out) if out else {'broken': errors[-2000:]}
             except subprocess.TimeoutExpired:
                 process.terminate()   # so that it ends what it started
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(OVERTIME)
                 process.kill()
                 process.wait()
-                cell.seen[under] = {'broken': 'it did not end'}
+                cell.seen[way] = {'broken': 'it did not end'}
             if not self.options.keep:
                 shutil.rmtree(job['folder'], ignore_errors=True)
         finally:
             self.pool.leave(part)
 
     def play(self, cell):
-        trouble = self.build(cell.client)
-        if trouble:
-            cell.wrong = trouble
+        cell.broken = self.build(cell.client)
+        if cell.broken:
             return
-        self.play_once(cell)
-        first = cell.wrong
+        ways = ways_of(cell, self.options)
+        if 'bare' not in ways and 'bare' not in cell.seen:
+            ways.insert(0, 'bare')
+        self.play_once(cell, ways)
+        first = words(cell, cell.to_try_again)
         for _ in range(self.options.retries):
             # The machine may have stood still for a moment. A cell that gets worse does so again.
-            if not cell.wrong or cell.cannot:
+            again = [way for way in cell.to_try_again if way in ways]
+            if not again:
                 break
-            self.play_once(cell)
-        if first and not cell.wrong:
+            self.play_once(cell, ['bare', *again])
+        if first and not cell.to_try_again:
             print('    (%s: at the first try %s)' % (cell.name, first), flush=True)
 
-    def play_once(self, cell):
-        cell.wrong = ''
-        both = [threading.Thread(target=self.one, args=(cell, under)) for under in (False, True)]
-        for thread in both:
+    def play_once(self, cell, ways):
+        runs = [threading.Thread(target=self.one, args=(cell, way)) for way in ways]
+        for thread in runs:
             thread.start()
-        for thread in both:
+        for thread in runs:
             thread.join()
-        said = {key: value for seen in cell.seen.values() for key, value in seen.items()}
-        if 'broken' in said:
-            cell.wrong = 'the runner failed: ' + said['broken']
-        elif 'impossible' in said:
-            cell.skipped = said['impossible']
-        else:
-            cell.wrong = judge(cell.client, cell.scene, cell.seen[False], cell.seen[True])
+        cell.skipped = next((cell.seen[way]['impossible'] for way in ways if 'impossible' in cell.seen[way]), '')
 
     def finish(self):
         if not self.options.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
         else:
             print('kept:', self.folder)
+
+
+def words(cell, ways):
+    """What is wrong with them."""
+    wrong = cell.judged()
+    return '; '.join('%s: %s' % (way, wrong[way]) for way in ways if wrong.get(way))
 
 
 def brief(seen):
@@ -228,15 +264,16 @@ def tell(cell, verbose):
         print('%s (%s)' % (text, cell.skipped), flush=True)
         return
     if cell.seen:
-        text += ': bare %s; under %s' % (brief(cell.seen.get(False)), brief(cell.seen.get(True)))
-    if cell.wrong:
-        text += '\n    %s' % cell.wrong
+        text += ': ' + '; '.join('%s %s' % (way, brief(cell.seen[way])) for way in WAYS if way in cell.seen)
+    for wrong in cell.broken, words(cell, cell.client.ways):
+        if wrong:
+            text += '\n    %s' % wrong
     print(text, flush=True)
-    if cell.wrong and not cell.cannot or verbose:
-        for under, seen in sorted(cell.seen.items()):
+    if cell.verdict == 'FAIL' or verbose:
+        for way, seen in cell.seen.items():
             if 'output' in seen:
                 said = {key: value for key, value in seen.items() if key not in ('output', 'log')}
-                print('    %s: %s' % ('under' if under else 'bare', json.dumps(said)))
+                print('    %s: %s' % (way, json.dumps(said)))
                 for name in 'output', 'log':
                     if seen[name]:
                         print('      %s: %s' % (name, seen[name][-1500:].replace('\n', '\n        ')))
@@ -246,6 +283,13 @@ def numbers(text):
     return {int(number) for number in text.split(',')}
 
 
+def ways(text):
+    chosen = text.split(',')
+    if not set(chosen) <= set(WAYS):
+        raise argparse.ArgumentTypeError('there are %s' % ', '.join(WAYS))
+    return chosen
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--build', default='.', help='where sndtimeo was built (default: here)')
@@ -253,6 +297,8 @@ def parse():
     parser.add_argument('--scenes', metavar='N,...', type=numbers, default=set(SCENES))
     parser.add_argument('--families', metavar='4,6', type=numbers, default={4, 6})
     parser.add_argument('--tls', action=argparse.BooleanOptionalAction, help='only with it, or only without')
+    parser.add_argument('--ways', metavar='WAY,...', type=ways, default=WAYS,
+                        help='of bare, inside and outside; bare, too, where --results has none to compare with')
     parser.add_argument('--ci', action='store_true', help='the part of the matrix that CI runs')
     parser.add_argument('--load', type=float, default=1, help='more or less at the same time (default 1: for two processors)')
     parser.add_argument('--retries', type=int, default=1, help='how often a cell that fails is tried again')
@@ -282,6 +328,10 @@ def main():
             print('SKIP: %s (there is no %s)' % (client.name, missing), flush=True)
         else:
             cells += cells_of(client, options)
+    earlier = read_results(options.results, every)
+    for cell in cells:
+        if cell.name in earlier:
+            cell.seen.update(earlier[cell.name].seen)
     run = Run(options)
     began = time.monotonic()
     try:
@@ -290,30 +340,30 @@ def main():
         run.finish()
         results = cells
         if options.results:
-            results = with_earlier(options.results, every, [cell for cell in cells if cell.seen or cell.skipped])
+            earlier.update({cell.name: cell for cell in cells if cell.seen or cell.skipped})
+            results = list(earlier.values())
+            write_results(options.results, results)
     if options.document:
         write_document(options.document, every, results, absent)
     print('%d cells in %.0f s' % (len(cells), time.monotonic() - began))
     return summary(cells, absent)
 
 
-def with_earlier(path, every, cells):
-    """The cells, and those of earlier runs that were not run now; all are kept in the file."""
-    known = {}
-    if os.path.exists(path):
-        by_key = {client.key: client for client in every}
-        with open(path, encoding='utf-8') as f:
-            for one in json.load(f):
-                if one['client'] in by_key:
-                    cell = Cell(by_key[one['client']], SCENES[one['scene']], one['family'], one['tls'],
-                                {False: one['bare'], True: one['under']}, one['skipped'], one['wrong'])
-                    known[cell.name] = cell
-    known.update({cell.name: cell for cell in cells})
+def read_results(path, every):
+    """The cells of earlier runs, by name."""
+    if not path or not os.path.exists(path):
+        return {}
+    by_key = {client.key: client for client in every}
+    with open(path, encoding='utf-8') as f:
+        cells = [Cell(by_key[one.pop('client')], SCENES[one.pop('scene')], **one)
+                 for one in json.load(f) if one['client'] in by_key]
+    return {cell.name: cell for cell in cells}
+
+
+def write_results(path, cells):
     with open(path, 'w', encoding='utf-8') as f:
         json.dump([{'client': cell.client.key, 'scene': cell.scene.number, 'family': cell.family, 'tls': cell.tls,
-                    'bare': cell.seen.get(False), 'under': cell.seen.get(True), 'skipped': cell.skipped,
-                    'wrong': cell.wrong} for cell in known.values()], f)
-    return list(known.values())
+                    'seen': cell.seen, 'skipped': cell.skipped} for cell in cells], f)
 
 
 def play_all(run, cells, options):
@@ -321,7 +371,7 @@ def play_all(run, cells, options):
         try:
             run.play(cell)
         except Exception as error:
-            cell.wrong = 'the runner failed: %r' % error
+            cell.broken = 'the runner failed: %r' % error
         with told:
             tell(cell, options.verbose)
 
@@ -340,12 +390,15 @@ def play_all(run, cells, options):
 
 
 def summary(cells, absent):
-    """As Automake's, for whoever counts."""
+    """As Automake's, for whoever counts; then by column."""
     verdicts = [cell.verdict for cell in cells]
     print('=' * 76, 'Testsuite summary: real programs', '=' * 76, sep='\n')
     print('# TOTAL: %d' % (len(cells) + len(absent)))
     for verdict in 'PASS', 'SKIP', 'XFAIL', 'FAIL':
         print('# %s: %d' % (verdict, verdicts.count(verdict) + (len(absent) if verdict == 'SKIP' else 0)))
+    for way in clients.WAYS:
+        column = [cell.verdict_of(way) for cell in cells]
+        print('# %s: %s' % (way, ', '.join('%s %d' % (one, column.count(one)) for one in ('PASS', 'XFAIL', 'FAIL'))))
     return 1 if 'FAIL' in verdicts else 0
 
 

@@ -1,8 +1,11 @@
 // Client: Go, net
+// Package: golang-go
 // Needs: go
 // Server: sink
+// Ways: outside
 // Build: HOME=$BUILT CGO_ENABLED=0 go build -o $BUILT/upload $FILE
 // Run: $BUILT/upload
+// Ends: 1 connection timed out
 package main
 
 import (

@@ -5,7 +5,8 @@
 # Server: http
 # TLS: yes
 # Ends: 1 timed out
-# Cannot 1 2 3 4 6 11: PHP loads its extensions with RTLD_DEEPBIND (DL_LOAD in Zend/zend_portability.h), so libcurl
+# Ends 1: 1 Failed to connect
+# Inside 1 2 3 4 6 11: PHP loads its extensions with RTLD_DEEPBIND (DL_LOAD in Zend/zend_portability.h), so libcurl
 #   calls libc past every preloaded library: LD_DEBUG=bindings has libcurl's send and connect bound to libc.so.6, strace
 #   shows the calls, and the library's log none
 $curl = curl_init(getenv('URL'));

@@ -4,6 +4,7 @@
 # Server: postgres
 # TLS: yes
 # Ends: 2 timed out
+# Resets: 2 server closed the connection unexpectedly|EOF detected
 # Skips 9: the server says nothing until it has all of a statement
 # Note: libpq keeps the error of a send to itself and reads on, so that what it tells of is the read that failed
 tls=${TLS:+"sslmode=verify-full sslrootcert=$CA"}

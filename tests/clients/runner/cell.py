@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Run one client once in one scene, bare or under sndtimeo, and print what was seen as one line of JSON.
+"""Run one client once in one scene, bare or under sndtimeo one way, and print what was seen as one line of JSON.
 
 check.py starts it, with everything it has to know as JSON in its first argument.
 """
@@ -109,7 +109,7 @@ class Cell(Job):
         """How long after the stall began the client is given up."""
         if self.scene.expects != ENDS:
             return self.scene.patience
-        if not self.job['under']:
+        if not self.limited:
             return BARE_PATIENCE * self.scene.seconds
         return self.client.tries(self.scene) * (self.scene.seconds + 1) + 4
 

@@ -12,8 +12,10 @@ KEY = re.compile(r'(\w+)((?: \d+)*): *(.*)')
 # How files of a kind are run, unless they say so.
 RUNNERS = {'.sh': 'sh $FILE', '.py': 'python3 -I $FILE', '.rb': 'ruby $FILE', '.pl': 'perl $FILE', '.php': 'php $FILE',
            '.js': 'node $FILE'}
-KEYS = {'Client', 'Package', 'Needs', 'Server', 'TLS', 'Role', 'Build', 'Run', 'Idle', 'Ends', 'Tries', 'Cannot', 'Skips',
-        'Bare', 'Cures', 'Opening', 'Weight', 'Note'}
+KEYS = {'Client', 'Package', 'Needs', 'Server', 'TLS', 'Role', 'Ways', 'Build', 'Run', 'Idle', 'Ends', 'Resets',
+        'Tries', 'Cannot', 'Inside', 'Outside', 'Skips', 'Bare', 'Cures', 'Opening', 'Weight', 'Note'}
+# How the limits are held.
+WAYS = 'inside', 'outside'
 
 
 class BadClient(Exception):
@@ -49,6 +51,11 @@ class Client:
         return self.said.get('Role') == 'sender'
 
     @property
+    def ways(self):
+        """Those that may reach it."""
+        return self.said.get('Ways', ' '.join(WAYS)).split()
+
+    @property
     def idles_by_itself(self):
         return self.said.get('Idle', 'itself') == 'itself'
 
@@ -62,6 +69,10 @@ class Client:
     def only(self, key, scene):
         """What is said for this scene alone."""
         return self.by_scene.get((key, scene), '')
+
+    def excuse(self, way, scene):
+        """Why the limit does not reach it this way in this scene, if it says so."""
+        return self.only(way.capitalize(), scene) or self.only('Cannot', scene)
 
     def tries(self, scene):
         """How often it tries by itself, each try with the whole limit."""

@@ -24,6 +24,7 @@ class Job:
         self.job = job
         self.scene = SCENES[job['scene']]
         self.client = clients.read(job['client'])
+        self.limited = job['way'] != 'bare'
         self.net = network.make(self.scene, job['family'])
 
     def common_environment(self, host, port):
@@ -40,10 +41,11 @@ class Job:
         return [*self.prefix(), *argv]
 
     def prefix(self):
-        if not self.job['under']:
+        if not self.limited:
             return []
         limits = [word for name, value in self.scene.limits.items() for word in ('--' + name, str(value))]
-        return [self.job['launcher'], *limits, '--log', os.path.join(self.job['folder'], 'log'), '--']
+        log = os.path.join(self.job['folder'], 'log')
+        return [self.job['launcher'], '--' + self.job['way'], *limits, '--log', log, '--']
 
     def when_stopped(self):
         """The peer has stopped reading, or the network is cut then."""

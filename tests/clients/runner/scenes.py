@@ -36,6 +36,7 @@ class Scene:
     patience: float = 60                  # longer than it takes when all is well
     parallel: int = 8                     # how many of them may run at the same time on two processors
     in_ci: tuple = ()                     # (family, TLS) for each that CI runs
+    outside_in_ci: tuple = ()             # those of them that it runs from outside, too
 
     @property
     def seconds(self):
@@ -47,8 +48,10 @@ PLAIN = ((4, False),)
 EACH = ((4, False), (6, False), (4, True))
 
 SCENES = {scene.number: scene for scene in (
-    Scene(1, 'connect to a blackhole', ENDS, 64 * KB, blackhole=True, limit='connect', in_ci=PLAIN),
-    Scene(2, 'the peer never reads', ENDS, BIG, Script(rcvbuf=QUEUE), stops=0, in_ci=EACH),
+    Scene(1, 'connect to a blackhole', ENDS, 64 * KB, blackhole=True, limit='connect', in_ci=PLAIN,
+          outside_in_ci=PLAIN),
+    Scene(2, 'the peer never reads', ENDS, BIG, Script(rcvbuf=QUEUE), stops=0, in_ci=EACH,
+          outside_in_ci=PLAIN),
     Scene(3, 'the peer stops in mid-upload', ENDS, BIG, Script(rcvbuf=QUEUE), stops=MB),
     Scene(4, 'the network is cut in mid-upload', ENDS, BIG, Script(), stops=MB, delay=0.005, loses='all', parallel=4),
     Scene(5, 'the peer stops for 1.2 s', SAME, BIG, Script(rcvbuf=QUEUE, resume_after=1.2), stops=MB),
@@ -56,7 +59,7 @@ SCENES = {scene.number: scene for scene in (
           in_ci=PLAIN),
     Scene(7, 'healthy, 80 KB/s into 64 KB', SAME, 8 * MB, Script(rcvbuf=64 * 1024, chunk=8000, pause=0.1),
           limits={'send': 5, 'connect': 5}, patience=240, parallel=40),
-    Scene(8, 'healthy and fast', SAME, BIG, in_ci=EACH, parallel=6),
+    Scene(8, 'healthy and fast', SAME, BIG, in_ci=EACH, outside_in_ci=PLAIN, parallel=6),
     Scene(9, 'the peer talks all the while', SAME, BIG, Script(chunk=64 * KB, pause=0.02), talks=True),
     Scene(10, 'idle for 5 s, then an upload over 100 ms', SAME, 4 * MB, delay=0.05, idle=True, patience=90, in_ci=PLAIN),
     Scene(11, 'a small request is never acknowledged', ENDS, 200, limits={'send': 30, 'connect': 5, 'unacked': 2},

@@ -108,7 +108,7 @@ class Pull(Job):
         """How long to wait from the stall, or from the request as long as there is none."""
         if self.scene.expects != ENDS or not stalled:
             return self.scene.patience
-        return self.scene.seconds + 5 if self.job['under'] else BARE_PATIENCE * self.scene.seconds
+        return self.scene.seconds + 5 if self.limited else BARE_PATIENCE * self.scene.seconds
 
     def stall(self, reader):
         """When the wait began that has to end by the limit, as far as is known."""
