@@ -83,9 +83,10 @@ def file_in_form(body, kind):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 16
+    handler = Handler
 
     def __init__(self, place):
-        super().__init__(('127.0.0.1', 0), Handler)
+        super().__init__(('127.0.0.1', 0), self.handler)
         self.place = place
         self.taken = []
         self.context = place.server_context() if place.tls else None

@@ -1,0 +1,11 @@
+# Client: busybox nc, linked statically
+# Package: busybox-static
+# Needs: busybox
+# Server: sink
+# Ways: outside
+# Ends: 1 timed out
+if [ -n "$IDLE" ]; then
+	(head -c 1000 "$PAYLOAD"; sleep "$IDLE"; tail -c +1001 "$PAYLOAD") | busybox nc "$HOST" "$PORT" >answer
+else
+	exec busybox nc "$HOST" "$PORT" <"$PAYLOAD" >answer
+fi
