@@ -37,7 +37,7 @@ SYSTEM_PATH = '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin'
 # Of all that a client may be told to connect to.
 NAMES = 'DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.9.0.2,IP:fd09::2,IP:10.9.0.1,IP:fd09::1'
 # Longer than the longest scene.
-OVERTIME = 120
+OVERTIME = 240
 
 
 @dataclass
@@ -110,8 +110,9 @@ def cells_of(client, options):
                 if options.ci and (family, tls) not in (scene.in_ci if client.tls != 'only' else
                                                         [(f, True) for f, _ in scene.in_ci]):
                     continue
-                if family in options.families and (options.tls is None or options.tls == tls):
-                    yield Cell(client, scene, family, tls)
+                cell = Cell(client, scene, family, tls)
+                if family in options.families and options.tls in (None, tls) and ways_of(cell, options):
+                    yield cell
 
 
 class Pool:

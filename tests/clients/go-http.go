@@ -7,6 +7,7 @@
 // Build: HOME=$BUILT CGO_ENABLED=0 go build -o $BUILT/upload $FILE
 // Run: $BUILT/upload
 // Ends: 1 connection timed out
+// Bare 9: Go takes five interim answers (100 Continue) at most, max1xxResponses in net/http/transport.go
 package main
 
 import (

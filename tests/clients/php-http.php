@@ -7,6 +7,7 @@
 # Idle: stop
 # Ends: 1 errno=11 Resource temporarily unavailable|SSL: Connection timed out
 # Ends 1: 1 Connection timed out
+# Resets: 1 errno=110 Connection timed out
 # Ends 11: 1 HTTP request failed!|SSL: Connection timed out
 # Bare 9: it takes the second 100 Continue for the final answer (php_stream_url_wrap_http_ex in
 #   ext/standard/http_fopen_wrapper.c)

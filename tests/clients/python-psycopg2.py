@@ -4,6 +4,7 @@
 # Server: postgres
 # TLS: yes
 # Ends: 1 timed out
+# Resets: 1 server closed the connection unexpectedly|EOF detected
 import os
 import time
 
