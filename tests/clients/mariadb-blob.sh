@@ -6,6 +6,7 @@
 # Ends: 1 ERROR 2006
 # Ends 1: 1 ERROR 2002 .*\(115\)
 # Ends 11: 1 timed out|system error: 110
+# Resets: 1 ERROR 20(06|13|26)
 # Skips 9: the server says nothing until it has all of a statement
 # Note: of every send that fails it says that the server has gone away (2006). 115 stands for any connect that fails
 #   late: libmariadb (pvio_socket_connect) tells errno, which is still EINPROGRESS, and not SO_ERROR

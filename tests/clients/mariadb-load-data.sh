@@ -6,6 +6,7 @@
 # Ends: 1 ERROR 2013|timed out \(110\)
 # Ends 1: 1 ERROR 2002 .*\(115\)
 # Ends 11: 1 timed out|system error: 110
+# Resets: 1 ERROR 20(06|13|26)
 # Skips 9: the server says nothing until it has the whole file
 # Note: of a send that fails it says "Lost connection" (2013), over TLS the error itself.
 #   115 stands for any connect that fails late

@@ -4,6 +4,7 @@
 # Server: sink
 # TLS: only
 # Ends: 1 errno=110|Connection timed out
+# Resets: 1 errno=(104|32)
 case $HOST in
 *:*)	HOST="[$HOST]" ;;
 esac

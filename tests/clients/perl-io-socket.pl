@@ -3,6 +3,7 @@
 # Needs: perl
 # Server: sink
 # Ends: 110 Connection timed out
+# Resets: 104,32 reset|Broken pipe
 use strict;
 use warnings;
 use IO::Socket::IP;

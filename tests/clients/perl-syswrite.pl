@@ -4,6 +4,7 @@
 # Server: sink
 # TLS: yes
 # Ends: 110 Connection timed out
+# Resets: 104,32 reset|Broken pipe
 use strict;
 use warnings;
 use IO::Socket::IP;

@@ -6,6 +6,7 @@
 # Ends: 1 (?m)^requests.exceptions.ConnectionError: .*(TimeoutError|The write operation timed out)
 # Ends 1: 1 (?m)^requests.exceptions.ConnectTimeout:
 # Ends 11: 1 (?m)^requests.exceptions.ReadTimeout:
+# Resets: 1 (?m)^requests.exceptions.SSLError: .*SSLEOFError
 # Bare 6: urllib3 sends under the connect timeout, so bare it gives up after 3 s, before the peer goes on
 # Cures 7 9 12: urllib3 sends under the connect timeout (its _make_request() sets it, and CPython's sendall() counts it
 #   for the whole body): bare an upload that takes longer than 3 s fails on a healthy peer

@@ -3,6 +3,8 @@
 # Needs: socat
 # Server: sink
 # Ends: 1 Connection timed out
+# Resets 11: 0
+# Note: it takes a reset while it reads for an end, and says nothing (read() gives ECONNRESET, it exits with 0)
 case $HOST in
 *:*)	HOST="[$HOST]" ;;
 esac
