@@ -37,7 +37,7 @@ SYSTEM_PATH = '/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin'
 # Of all that a client may be told to connect to.
 NAMES = 'DNS:localhost,IP:127.0.0.1,IP:::1,IP:10.9.0.2,IP:fd09::2,IP:10.9.0.1,IP:fd09::1'
 # Longer than the longest scene.
-OVERTIME = 240
+OVERTIME = 120
 
 
 @dataclass

@@ -12,8 +12,8 @@ Unmodified programs of Debian {debian} on Linux {kernel}, each run three times i
 `sndtimeo`, and under `sndtimeo --outside`. [clients.md](clients.md) tells how, and how to add one. {sum}
 
 A cell has three parts: bare / inside / outside. *waits* is a program that did nothing and was ended by us, after more
-than twice the limit. A number is an exit status (a signal's is negative), then come seconds. nginx and http.server are
-tested as senders to a client that stops reading; their 0 says that they went on and served the next one.
+than twice the limit. A number is an exit status (a signal's is negative), then come seconds. nginx, caddy and
+http.server are tested as senders to a client that stops reading; their 0 says that they went on and served the next one.
 *cannot* is a way by which the limit does not act, – one that does not reach the program at all, ? one that was not run.
 
 From outside a program may be told of a reset (ECONNRESET, EPIPE) instead of a timeout, and the end may come 7.5 % of
