@@ -106,6 +106,10 @@ static void end_it(struct watched *w, int at)
 		return;
 	arm_take_off(w, at);
 	socket_give_up(at);
+	/* Where the kernel ends it itself it is readable then, too: who polls for that alone would never read of it. It has no peer any
+	 * more, and so it is an error, but it is done all the same (net/ipv4/af_inet.c). */
+	if (w->through)
+		shutdown(at, SHUT_RDWR);
 }
 
 /* ---- connecting ---------------------------------------------------------------------------------------------------- */

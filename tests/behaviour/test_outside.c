@@ -2,6 +2,7 @@
 /** @file
  * @brief Limits from outside: the tester without the library, and a watcher beside it.
  */
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -341,6 +342,21 @@ Test(outside, own_user_timeout_stays, .timeout = 30)
 	/* By a reset of ours, which the kernel calls by its name. */
 	cr_assert(value_of(run, "up.errno") == ECONNRESET || value_of(run, "up.errno") == EPIPE);
 	expect_within(run, "up.stall_most", earliest_ms(SEND_MS), latest_outside_ms(SEND_MS));
+	peer_finish(peer, 0);
+}
+
+/* It is readable then, as where the kernel ends it: a program that waits for the answer alone, and that an error tells nothing, reads
+ * of it. */
+Test(outside, a_reset_wakes_who_waits_to_read, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS });
+	struct run *run = play(&watched, "sock tcp4; setopt user_timeout 60000; connect %u; &wait @in poll in 8000; sendall send %ld @up; "
+					 "join in; sleep 100; wait @again poll in 1000", peer_port(peer), BYTES);
+
+	expect_clean(run);
+	cr_assert(value_of(run, "in.revents") & POLLHUP, "%s", run->transcript);
+	cr_assert(value_of(run, "again.revents") & POLLIN, "%s", run->transcript);
 	peer_finish(peer, 0);
 }
 

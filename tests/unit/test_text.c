@@ -180,6 +180,7 @@ Test(text, errors)
 		{ENOSPC, "No space left on device"},
 		{ECONNREFUSED, "Connection refused"},
 		{ENXIO, "No such device or address"},
+		{EMFILE, "Too many open files"},
 		{EIO, "error 5"},
 		{0, "error 0"},
 		{-1, "error -1"},
@@ -202,7 +203,7 @@ Test(text, errors)
 		else
 			named++;
 	}
-	cr_expect_eq(named, 11);
+	cr_expect_eq(named, 12);
 }
 
 Test(text, error_behind_something_and_cut)
