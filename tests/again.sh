@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# again.sh PROGRAM: run a Criterion program, and what failed in it once more, beside nothing else. On a slow machine the
-# tests that wait take the processor from each other for longer than a limit's tolerance; what is broken fails alone, too.
+# again.sh PROGRAM: run a Criterion program, and what failed in it once or twice more, beside nothing else. On a slow machine
+# the tests that wait take the processor from each other for longer than a limit's tolerance; what is broken fails alone, too.
 # What the first try said is printed and stays in the log. Where many fail there is nothing to find out by a second try.
 "$@" 2>&1 | PROGRAM=$1 awk -v most=8 '
 	/^not ok - / && !/# (SKIP|TODO)/ {
@@ -31,7 +31,7 @@
 	}
 	END {
 		for (i = 1; i <= count; i++) {
-			passed = count <= most && again(names[i])
+			passed = count <= most && (again(names[i]) || again(names[i]))
 			while (failures[names[i]]-- > 0)
 				print passed ? "ok - " names[i] "  (again, alone)" : "not ok - " names[i]
 		}

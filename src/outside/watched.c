@@ -34,8 +34,11 @@
 #define HELD_SLICES 2
 /** Looks are so many slices apart in the first half of a limit. */
 #define EARLY_SLICES 2
-/** A program that was in no call when it was looked at wants what it wanted so many slices ago. */
-#define WANTED_SLICES 4
+/** A program that was in no call when it was looked at wants what it wanted this part of its limit ago; or, for it may be waiting for
+ * a processor, so long ago, but for no larger a part. */
+#define WANTED_PART 10
+#define WANTED_LEAST_NS (500 * NS_PER_MS)
+#define WANTED_LARGEST_PART 4
 /** It is looked at again after such a part of a slice: if it waits at all, it does so most of the time. */
 #define UNSEEN_PART 4
 /** The kernel's verdict may come so late before it is ours: a part of the limit, and what its timers take. */
@@ -199,6 +202,13 @@ static void connected(struct watched *w, int at, int64_t now_ns)
 
 /* ---- established --------------------------------------------------------------------------------------------------- */
 
+static int64_t wanted_for_ns(const struct watched *w)
+{
+	const int64_t limit_ns = w->limits->send_ms * NS_PER_MS;
+
+	return most(limit_ns / WANTED_PART, least(WANTED_LEAST_NS, limit_ns / WANTED_LARGEST_PART));
+}
+
 /** Whether its program wants to hand over more, or may: where the kernel does not tell, a buffer that is full is taken for it. */
 static bool is_wanted(struct watched *w, int64_t now_ns)
 {
@@ -219,7 +229,7 @@ static bool is_wanted(struct watched *w, int64_t now_ns)
 	}
 	w->unseen = want == WANT_UNSEEN;
 	if (w->unseen)
-		return now_ns - w->wanted_ns <= WANTED_SLICES * most(stall_slice_ns(w->limits), DUE_SLICE_NS);
+		return now_ns - w->wanted_ns <= wanted_for_ns(w);
 	if (want == WANT_NOTHING)
 		return false;
 	w->wanted_ns = now_ns;
@@ -418,8 +428,7 @@ void watched_begin(struct watched *w, int64_t now_ns)
  * have begun before this one. Who goes on so wants nothing. */
 static bool told_nothing(const struct watched *w, int64_t now_ns)
 {
-	return w->unseen && !w->clock &&
-	       now_ns - w->looked_ns <= quiet_ns(w) + WANTED_SLICES * most(stall_slice_ns(w->limits), DUE_SLICE_NS);
+	return w->unseen && !w->clock && now_ns - w->looked_ns <= quiet_ns(w) + wanted_for_ns(w);
 }
 
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)

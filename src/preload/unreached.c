@@ -134,9 +134,11 @@ static const char *value_of(const char *name, char *const *environment)
 	return NULL;
 }
 
+/** Valgrind's tools are static, and load into themselves what the loader would: their launcher sets a variable for them. */
 static bool is_asked_for(char *const *environment)
 {
-	return active && settings_given(environment) && !value_of(SETTINGS_WATCHED, environment);
+	return active && settings_given(environment) && !value_of(SETTINGS_WATCHED, environment) &&
+	       !value_of("VALGRIND_LAUNCHER", environment);
 }
 
 static void judge(int fd, const char *shown)
