@@ -225,19 +225,35 @@ static void take_thread(struct wishes *wishes, const struct process *process, co
 	fclose(file);
 }
 
+/** What a program's file says of the machine that it is for. */
+struct kind {
+	unsigned char head[EI_NIDENT + 4];
+	bool known;
+};
+
+static struct kind kind_of(const struct process *process)
+{
+	struct kind kind = {.known = false};
+	FILE *file = process_open(process, "exe");
+
+	if (file) {
+		kind.known = fread(kind.head, sizeof kind.head, 1, file) == 1;
+		fclose(file);
+	}
+	return kind;
+}
+
 bool wishes_are_told(const struct process *process)
 {
-	unsigned char own[EI_NIDENT + 4], its[EI_NIDENT + 4];
-	const struct process self = {.id = getpid()};
-	FILE *files[] = {process_open(&self, "exe"), process_open(process, "exe")};
-	const bool same = files[0] && files[1] && fread(own, sizeof own, 1, files[0]) == 1 &&
-	                  fread(its, sizeof its, 1, files[1]) == 1 && own[EI_CLASS] == its[EI_CLASS] &&
-	                  memcmp(own + EI_NIDENT + 2, its + EI_NIDENT + 2, 2) == 0;
+	/* Ours stays what it is. */
+	static struct kind own;
 
-	for (size_t i = 0; i < 2; i++)
-		if (files[i])
-			fclose(files[i]);
-	return same;
+	if (!own.known)
+		own = kind_of(&(struct process){.id = getpid()});
+	const struct kind its = kind_of(process);
+
+	return own.known && its.known && own.head[EI_CLASS] == its.head[EI_CLASS] &&
+	       memcmp(own.head + EI_NIDENT + 2, its.head + EI_NIDENT + 2, 2) == 0;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */

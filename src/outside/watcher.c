@@ -189,10 +189,10 @@ static void scan(struct watcher *w, int64_t now_ns)
 		family_refresh(scan.member);
 		const int its = process_sockets(&scan.member->seen, take_found, &scan);
 
-		/* Our own trouble: what is known stays known. Its end is told by its handle. */
+		/* Or it has just ended, and then the kernel does not say so. */
 		if (its == EACCES || its == EPERM)
-			/* Or it has just ended, and then the kernel does not say so. */
 			holders_complain(scan.member, watcher_may(scan.member));
+		/* Our own trouble: what is known stays known. Its end is told by its handle. */
 		if (its == ENOMEM || its == ECANCELED || its == EMFILE || its == ENFILE)
 			error = its;
 	}

@@ -371,6 +371,23 @@ Test(options, unreached_program)
 	cr_expect(strstr(outside.err, "sndtimeo: limited from outside: "), "%s", outside.err);
 }
 
+/* Shells make children by fork() or by vfork(), whose memory is their own, and become the last command themselves: one line. */
+Test(options, an_unreached_command_is_told_of_once)
+{
+	static const char *const shells[] = { "sh", "bash" };
+	const char *program = needed("SNDTIMEO_TEST_STATIC");
+
+	if (system(text("readelf -lW '%s' | grep -q INTERP", program)) == 0)
+		cr_skip_test("no static program can be linked here");
+	for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
+		struct outcome outcome = run(&plain, ARGUMENTS("--inside", "--", shells[i], "-c", "$1; $1; ($1); $1 & wait; $1", "sh", program));
+		const char *first = strstr(outcome.err, " cannot be limited from inside, ");
+
+		cr_assert(first, "%s: %s", shells[i], outcome.err);
+		cr_expect(!strstr(first + 1, " cannot be limited from inside, "), "%s: %s", shells[i], outcome.err);
+	}
+}
+
 /* The program's process is as bare: no child of it is to be seen or heard of, whatever was closed, and it ends alone. */
 Test(options, nobody_hears_of_the_watcher)
 {
