@@ -5,8 +5,10 @@
 #include "outside/holders.h"
 
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -17,16 +19,32 @@
 /** How long a close() waits at most. */
 #define CLOSE_MOST_US 1000
 
+static pid_t self;
+/** SIGALRM comes again and again. */
+static bool hurried;
+
 static void wake(int signal)
 {
 	(void)signal;
 }
 
+/** One is not enough, for it may come before the call waits. */
+static void hurry(bool on)
+{
+	static const struct itimerval often = {{0, CLOSE_MOST_US}, {0, CLOSE_MOST_US}}, never;
+
+	if (on != hurried)
+		setitimer(ITIMER_REAL, on ? &often : &never, NULL);
+	hurried = on;
+}
+
 void holders_start(void)
 {
-	const struct sigaction action = {.sa_handler = wake};
+	/* Nothing but a close() is cut short. */
+	const struct sigaction action = {.sa_handler = wake, .sa_flags = SA_RESTART};
 	sigset_t alarm;
 
+	self = getpid();
 	sigaction(SIGALRM, &action, NULL);
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
@@ -35,12 +53,14 @@ void holders_start(void)
 
 void holders_release(int fd)
 {
-	/* Again and again, for the first may come before the call waits. Whether it will is not asked: that may change meanwhile. */
-	static const struct itimerval often = {{0, CLOSE_MOST_US}, {0, CLOSE_MOST_US}}, never;
-
-	setitimer(ITIMER_REAL, &often, NULL);
+	/* Whether it is going to wait is not asked: that may change meanwhile. */
+	hurry(true);
 	close(fd);
-	setitimer(ITIMER_REAL, &never, NULL);
+}
+
+void holders_rest(void)
+{
+	hurry(false);
 }
 
 void holders_complain(struct member *member, int error)
@@ -86,11 +106,30 @@ int holders_duplicate(struct watched *w)
 	return -1;
 }
 
+/** Whether a descriptor of @p member is what we hold on to: kcmp(2), for which nothing is duplicated.
+ * @return -1: the kernel does not tell */
+static int is_held(const struct member *member, int fd, int held)
+{
+	const long differs = syscall(SYS_kcmp, self, member->seen.id, KCMP_FILE, held, fd);
+
+	return differs >= 0 || errno == EBADF || errno == ESRCH ? differs == 0 : -1;
+}
+
 bool holders_are_there(struct watched *w)
 {
-	const int fd = holders_duplicate(w);
+	for (size_t i = 0; i < w->n_holders; i++) {
+		const struct holder *holder = &w->holders[i];
+		const int held = holder->member && !holder->member->ended ? is_held(holder->member, holder->fd, w->held) : 0;
 
-	if (fd >= 0)
-		holders_release(fd);
-	return fd >= 0;
+		if (held > 0)
+			return true;
+		if (held == 0)
+			continue;
+		const int fd = holders_duplicate(w);
+
+		if (fd >= 0)
+			holders_release(fd);
+		return fd >= 0;
+	}
+	return false;
 }

@@ -13,8 +13,11 @@
 void holders_start(void);
 
 /** Close a duplicate. It may be the last of a socket that its program has closed meanwhile: with SO_LINGER we would wait for the
- * peer then, which its program did not, for as long as it has chosen. */
+ * peer then, which its program did not, for as long as it has chosen. Until holders_rest() a signal comes each millisecond. */
 void holders_release(int fd);
+
+/** Nothing is closed for a while: before every wait. */
+void holders_rest(void);
 
 /** Duplicate it, by whichever process still has it. Says once of a process that it may not be looked into.
  * @return a descriptor for holders_release(); -1: none has it, or may be asked */

@@ -23,14 +23,17 @@
 #include "tell/line.h"
 #include "tell/report.h"
 
-/** Scans in the time of the shortest limit, and no more often than ... */
+/** Scans in the time of the shortest limit, and no more often than ... A connect is timed from its first SYN, once it is found. */
 #define SCANS 16
+#define CONNECT_SCANS 8
 #define SCAN_LEAST_NS (50 * NS_PER_MS)
 #define SCAN_MOST_NS (2 * NS_PER_S)
 /** ... so many times what one takes. */
 #define SCAN_SHARE 30
-/** Looks are so many times apart what a round of them takes. */
-#define LOOK_SHARE 8
+/** Looks are so many times apart what a round of them takes; where that would be a larger part of the shortest limit than ..., fewer. */
+#define LOOK_SHARE 20
+#define LOOK_PART 16
+#define LOOK_SHARE_LEAST 3
 #define LOOK_LEAST_NS (2 * NS_PER_MS)
 
 struct watcher {
@@ -69,15 +72,23 @@ int watcher_may(const struct member *member)
 
 /* ---- scans -------------------------------------------------------------------------------------------------------- */
 
-static int64_t scan_slice_ns(const struct limits *shortest)
+static int64_t between_ns(int64_t least_ns, int64_t ns, int64_t most_ns)
 {
-	int64_t slice_ns = SCAN_MOST_NS;
-	const int32_t limits_ms[] = {shortest->connect_ms, shortest->send_ms, shortest->unacked_ms};
+	return ns < least_ns ? least_ns : ns > most_ns ? most_ns : ns;
+}
 
-	for (size_t i = 0; i < sizeof limits_ms / sizeof *limits_ms; i++)
-		if (limits_ms[i] && limits_ms[i] * NS_PER_MS / SCANS < slice_ns)
-			slice_ns = limits_ms[i] * NS_PER_MS / SCANS;
-	return slice_ns < SCAN_LEAST_NS ? SCAN_LEAST_NS : slice_ns;
+/* Parts of the shortest limits, of each kind so many. */
+static int64_t part_ns(const struct limits *shortest, int of_connects, int of_sends)
+{
+	int64_t least_ns = NEVER_NS;
+
+	if (shortest->connect_ms)
+		least_ns = shortest->connect_ms * NS_PER_MS / of_connects;
+	if (shortest->send_ms)
+		least_ns = between_ns(0, shortest->send_ms * NS_PER_MS / of_sends, least_ns);
+	if (shortest->unacked_ms)
+		least_ns = between_ns(0, shortest->unacked_ms * NS_PER_MS / of_sends, least_ns);
+	return least_ns;
 }
 
 struct scan {
@@ -203,10 +214,10 @@ static void scan(struct watcher *w, int64_t now_ns)
 			qsort(scan.holders, scan.count, sizeof *scan.holders, by_inode);
 		merge(w, &scan, now_ns);
 	}
-	const int64_t took_ns = spent_ns() - before_ns, slice_ns = scan_slice_ns(w->shortest);
+	const int64_t took_ns = spent_ns() - before_ns, slice_ns = part_ns(w->shortest, CONNECT_SCANS, SCANS);
 
 	w->scanned_ns = now_ns;
-	w->scan_ns = now_ns + (took_ns * SCAN_SHARE > slice_ns ? took_ns * SCAN_SHARE : slice_ns);
+	w->scan_ns = now_ns + between_ns(took_ns * SCAN_SHARE, between_ns(SCAN_LEAST_NS, slice_ns, SCAN_MOST_NS), NEVER_NS);
 }
 
 /* ---- the loop ----------------------------------------------------------------------------------------------------- */
@@ -273,6 +284,7 @@ static void wait_until(struct watcher *w, int64_t until_ns, const sigset_t *mask
 		ends[i] = (struct pollfd){.fd = w->family->all[i]->handle, .events = POLLIN};
 	if (ends)
 		add_awaited(w, ends + n_members);
+	holders_rest();
 	if (ppoll(ends, ends ? n_members + n_awaited : 0, &timeout, mask) > 0) {
 		look_at_awaited(w, ends + n_members);
 		for (size_t i = 0; i < n_members; i++)
@@ -301,8 +313,9 @@ static int64_t look_at_due(struct watcher *w, int64_t now_ns)
 			watched_look(&w->all[i], now_ns, &w->verdicts);
 		next_ns = w->all[i].due_ns < next_ns ? w->all[i].due_ns : next_ns;
 	}
-	const int64_t took_ns = spent_ns() - before_ns;
-	const int64_t pause_ns = took_ns * LOOK_SHARE > LOOK_LEAST_NS ? took_ns * LOOK_SHARE : LOOK_LEAST_NS;
+	const int64_t took_ns = spent_ns() - before_ns, enough_ns = part_ns(w->shortest, LOOK_PART, LOOK_PART);
+	const int64_t least_ns = between_ns(LOOK_LEAST_NS, took_ns * LOOK_SHARE_LEAST, NEVER_NS);
+	const int64_t pause_ns = between_ns(least_ns, took_ns * LOOK_SHARE, enough_ns > least_ns ? enough_ns : least_ns);
 
 	/* Who is due meanwhile is so with others, in one round. */
 	return next_ns < now_ns + pause_ns ? now_ns + pause_ns : next_ns;
