@@ -26,6 +26,7 @@ static unsigned number_of(const char *name)
 		unsigned number;
 	} all[] = {
 		{"pidfd_getfd", SYS_pidfd_getfd}, {"ptrace", SYS_ptrace}, {"process_vm_readv", SYS_process_vm_readv},
+		{"kcmp", SYS_kcmp},
 	};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)

@@ -59,8 +59,8 @@ def older_kernel(scene):
 
 
 def memory_alone(scene):
-    """It cannot read which descriptors a poll is about, and takes a full buffer for a send that waits."""
-    before = scene.refusing('EPERM', 'process_vm_readv')
+    """It cannot read which descriptors a poll is about, and takes a full buffer for a send that waits; nor compare descriptors."""
+    before = scene.refusing('EPERM', 'process_vm_readv', 'kcmp')
     scene.expect_outside(before)
     scene.here.step = 'poll'
     done = scene.run(scene.watch(before, '--outside', '--', scene.hostile, 'poll'))
