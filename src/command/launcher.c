@@ -16,52 +16,21 @@
 
 #include "config.h"
 
+#include "fail.h"
+#include "given.h"
 #include "outside.h"
 #include "preload.h"
 #include "reach.h"
 #include "limits/configured.h"
+#include "limits/program.h"
 #include "limits/quantity.h"
 #include "base/text.h"
 #include "status.h"
 #include "way.h"
 
-/* As env(1) has them. */
-enum {
-	EXIT_OWN_FAILURE = 125,
-	EXIT_CANNOT_INVOKE = 126,
-	EXIT_NOT_FOUND = 127,
-};
-
-#define P SETTINGS_PREFIX
-
-/* Every setting's option. */
-static struct setting {
-	const char *option;
-	int letter;           /* of the short option, or a number of its own above all letters */
-	const char *variable;
-	bool is_switch;
-	const char *fallback; /* what counts if nobody says */
-	const char *given;    /* the option's value; NULL or empty: not given */
-} settings_of_options[] = {
-	{"connect", 'c', P "CONNECT", false, "10s", NULL},
-	{"send", 's', P "SEND", false, "30s", NULL},
-	{"send-total", 256, P "SEND_TOTAL", false, NULL, NULL},
-	{"min-rate", 257, P "MIN_RATE", false, NULL, NULL},
-	{"unacked", 258, P "UNACKED", false, NULL, NULL},
-	{"policy", 259, P "POLICY", false, NULL, NULL},
-	{"rule", 260, P "RULES", false, NULL, NULL},
-	{"config", 261, P "CONFIG", false, NULL, NULL},
-	{"log", 262, P "LOG", false, NULL, NULL},
-	{"log-format", 263, P "LOG_FORMAT", false, NULL, NULL},
-	{"verbose", 'v', P "VERBOSE", true, NULL, NULL},
-	{"dry-run", 264, P "DRY_RUN", true, NULL, NULL},
-	{"summary", 265, P "SUMMARY", true, NULL, NULL},
-};
-
-enum { RULE = 260, CONFIG = 261, CHECK = 512, STATUS, FORCE, ATTACH, FOR, OUTSIDE, INSIDE };
+enum { CHECK = 512, STATUS, FORCE, ATTACH, FOR, OUTSIDE, INSIDE };
 /* Those that are no settings, and the end of the list. */
 enum { N_OTHERS = 10 };
-enum { N_SETTINGS = sizeof settings_of_options / sizeof settings_of_options[0] };
 
 /* What is to be done. */
 struct request {
@@ -83,7 +52,7 @@ static const char help[] =
 	"      --unacked DUR     TCP_USER_TIMEOUT; see sndtimeo(1) before using it\n"
 	"      --policy replace|cap  whether the send timeout may also lengthen a wait\n"
 	"      --rule RULE       limits for a destination: '10.0.0.0/8:443 send=5s'\n"
-	"      --config FILE     a file of such rules\n"
+	"      --config FILE     a file of such rules; default: the machine's\n"
 	"      --log stderr|syslog|/PATH|off, --log-format text|json, -v, --verbose\n"
 	"      --dry-run         limit nothing, tell what would have timed out\n"
 	"      --summary         tell at the end what was seen\n"
@@ -98,23 +67,10 @@ static const char help[] =
 	"Exit status: 125 sndtimeo failed, 126, 127 as env(1), else COMMAND's own.\n"
 	"Example: sndtimeo -c 3 -s 30 -- python3 client.py big.bin\n";
 
-static _Noreturn void fail(const char *what, const char *why)
-{
-	fprintf(stderr, "sndtimeo: %s: %s\n", what, why);
-	exit(EXIT_OWN_FAILURE);
-}
-
 static _Noreturn void fail_usage(void)
 {
 	fputs("Try 'sndtimeo --help'.\n", stderr);
 	exit(EXIT_OWN_FAILURE);
-}
-
-static void *checked(void *memory)
-{
-	if (!memory)
-		fail("out of memory", strerror(ENOMEM));
-	return memory;
 }
 
 /* What was asked for was of use only if all of it was written. */
@@ -141,7 +97,7 @@ static _Noreturn void show_version(void)
 	finish_output(EXIT_SUCCESS);
 }
 
-static void make_options(struct option options[N_SETTINGS + N_OTHERS])
+static void make_options(struct option options[GIVEN_COUNT + N_OTHERS])
 {
 	static const struct option others[] = {
 		{"check", no_argument, NULL, CHECK},       {"force", no_argument, NULL, FORCE},
@@ -151,41 +107,8 @@ static void make_options(struct option options[N_SETTINGS + N_OTHERS])
 		{"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
 	};
 
-	for (size_t i = 0; i < N_SETTINGS; i++) {
-		const struct setting *setting = &settings_of_options[i];
-
-		options[i] = (struct option){setting->option, setting->is_switch ? no_argument : required_argument, NULL,
-		                             setting->letter};
-	}
-	memcpy(options + N_SETTINGS, others, sizeof others);
-}
-
-/* Several rules are one list, of lines: a comment ends with its own. */
-static const char *joined(const char *before, const char *rule)
-{
-	char *list;
-
-	if (!before || !*before)
-		return rule;
-	if (!rule || !*rule)
-		return before;
-	if (asprintf(&list, "%s\n%s", before, rule) < 0)
-		fail("out of memory", strerror(ENOMEM));
-	return list;
-}
-
-static void take_option(int letter, const char *value)
-{
-	for (size_t i = 0; i < N_SETTINGS; i++) {
-		struct setting *setting = &settings_of_options[i];
-
-		if (setting->letter != letter)
-			continue;
-		if (letter == RULE)
-			setting->given = joined(setting->given, value);
-		else
-			setting->given = setting->is_switch ? "1" : value;
-	}
+	given_options(options);
+	memcpy(options + GIVEN_COUNT, others, sizeof others);
 }
 
 static const char *with_comma(const char *before, const char *id)
@@ -195,7 +118,7 @@ static const char *with_comma(const char *before, const char *id)
 	if (!before)
 		return id;
 	if (asprintf(&list, "%s,%s", before, id) < 0)
-		fail("out of memory", strerror(ENOMEM));
+		checked(NULL);
 	return list;
 }
 
@@ -213,7 +136,7 @@ static _Noreturn void fail_value(const char *option, const char *value, const ch
 /* Returns the command, with its arguments; empty if none is needed. */
 static char **read_options(int argc, char **argv, struct request *request)
 {
-	struct option options[N_SETTINGS + N_OTHERS];
+	struct option options[GIVEN_COUNT + N_OTHERS];
 	int letter;
 
 	make_options(options);
@@ -248,7 +171,7 @@ static char **read_options(int argc, char **argv, struct request *request)
 			request->way = letter == OUTSIDE ? WAY_OUTSIDE : WAY_INSIDE;
 			break;
 		default:
-			take_option(letter, optarg);
+			given_take(letter, optarg);
 		}
 	}
 	const char *running = request->status ? "--status" : request->attach ? "--attach" : NULL;
@@ -264,79 +187,14 @@ static char **read_options(int argc, char **argv, struct request *request)
 	return argv + optind;
 }
 
-/* ---- settings ------------------------------------------------------------------------------------------------------- */
-
-/* @p context: whether anything was bad. An unknown name may be meant for a newer version, so it is no error. */
-static void complain(enum settings_fault fault, const char *what, const char *why, void *context)
-{
-	bool *bad = context;
-	char buffer[SETTINGS_COMPLAINT_SIZE];
-	struct text line;
-
-	if (fault != SETTINGS_UNKNOWN)
-		*bad = true;
-	text_start(&line, buffer, sizeof buffer);
-	settings_complaint(&line, fault, what, why, fault == SETTINGS_UNKNOWN);
-	fprintf(stderr, "sndtimeo: %s\n", buffer);
-}
-
-static void set_variable(const char *name, const char *value)
-{
-	if (setenv(name, value, 1) != 0)
-		fail(name, strerror(errno));
-}
-
-/* A path counts from where we are, and the program may go elsewhere. */
-static const char *absolute(const char *path)
-{
-	char *whole = realpath(path, NULL);
-
-	return whole ? whole : path;
-}
-
-/* Check the options' values and put them, or what counts without them, into the environment. */
-static void apply_options(void)
-{
-	static struct settings scratch;
-	bool bad = false;
-
-	for (struct setting *setting = settings_of_options; setting < settings_of_options + N_SETTINGS; setting++) {
-		const char *inherited = getenv(setting->variable), *value = setting->given;
-		char shown[40];
-
-		if (value && *value) {
-			snprintf(shown, sizeof shown, "--%s", setting->option);
-			if (setting->letter == CONFIG)
-				value = absolute(value);
-			if (!settings_set(&scratch, setting->variable, shown, value, complain, &bad))
-				continue;
-			set_variable(setting->variable, setting->letter == RULE ? joined(value, inherited) : value);
-		} else if (setting->fallback && (!inherited || *inherited == '\0'))
-			set_variable(setting->variable, setting->fallback);
-		else if (setting->letter == CONFIG && inherited && *inherited)
-			set_variable(setting->variable, absolute(inherited));
-	}
-	if (bad)
-		exit(EXIT_OWN_FAILURE);
-}
-
-/* Check what the library is going to find. */
-static void check_environment(void)
-{
-	bool bad = false;
-
-	settings_read(&settings, environ, complain, &bad);
-	if (bad)
-		exit(EXIT_OWN_FAILURE);
-}
-
 /* ---- the program ---------------------------------------------------------------------------------------------------- */
 
 static void set_preload(const char *library, const struct finding *finding)
 {
 	char *value = checked(way_preload(library, finding));
 
-	set_variable("LD_PRELOAD", value);
+	if (setenv("LD_PRELOAD", value, 1) != 0)
+		fail("LD_PRELOAD", strerror(errno));
 	if (finding->runtime && settings.verbose && settings.log == LOG_TO_STDERR)
 		fprintf(stderr, "sndtimeo: the runtime of the program's sanitizer comes first: LD_PRELOAD=%s\n", value);
 	free(value);
@@ -347,10 +205,12 @@ int main(int argc, char **argv)
 	struct request request = {0};
 	char **command = read_options(argc, argv, &request);
 
+	/* Which one it is going to be is known to the library, and to the watcher. */
+	program_assume_any();
+
 	if (request.status)
 		finish_output(status(request.status));
-	apply_options();
-	check_environment();
+	given_apply();
 	if (request.attach)
 		exit(outside_attach(request.attach, request.for_ms));
 

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "fail.h"
 #include "limits/configured.h"
 #include "outside/watcher.h"
 #include "tell/line.h"
@@ -43,7 +44,6 @@
 #define MOST_CLOSED 65536
 
 #define EXIT_SOMETHING 1
-#define EXIT_OWN_FAILURE 125
 
 /* ---- rights ------------------------------------------------------------------------------------------------------ */
 

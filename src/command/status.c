@@ -5,6 +5,7 @@
 #include "status.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #include "outside/process.h"
 #include "sockets.h"
 #include "base/text.h"
+#include "limits/machine.h"
+#include "limits/program.h"
 #include "table.h"
 
 /* The kernel's own limit on arguments and environment is 6 MiB; a process may point it elsewhere (prctl(2)). */
@@ -117,18 +120,21 @@ static void ignore(enum settings_fault fault, const char *what, const char *why,
 static void take_environment(struct report *report, char *bytes, size_t length)
 {
 	static const char config[] = SETTINGS_PREFIX "CONFIG=";
-	char *variables[MOST_VARIABLES + 1];
+	char *variables[MOST_VARIABLES + 1], path[32];
+	static char file[PATH_MAX];
 	size_t count = 0;
 
 	for (char *at = bytes; at < bytes + length && count < MOST_VARIABLES; at += strlen(at) + 1) {
 		/* A file that somebody else names may be anything. */
-		if (strncmp(at, config, strlen(config)) == 0)
+		if (strncmp(at, config, strlen(config)) == 0 && !settings_names_machine(at + strlen(config)))
 			report->rules_file = at[strlen(config)] ? at + strlen(config) : NULL;
 		else if (strncmp(at, SETTINGS_PREFIX, strlen(SETTINGS_PREFIX)) == 0)
 			variables[count++] = at;
 	}
 	variables[count] = NULL;
-	settings_read(&report->environment, variables, ignore, NULL);
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)report->process.id);
+	program_assume(readlink(path, file, sizeof file - 1) > 0 ? file : NULL, NULL);
+	settings_read(&report->environment, variables, !report->rules_file && machine_preloads_us(), ignore, NULL);
 	report->settings = &report->environment;
 	report->by_environment = true;
 }

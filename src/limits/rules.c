@@ -20,6 +20,7 @@
 
 #include "base/libc.h"
 #include "limits/nearest.h"
+#include "limits/program.h"
 #include "base/text.h"
 
 #define RULES_MOST 1000000u
@@ -52,7 +53,7 @@ struct rule {
 	uint64_t address[2];   /**< as in a key */
 	uint64_t mask[2];      /**< the bits of it that count */
 	uint16_t first, last;  /**< ports */
-	uint8_t kinds;
+	uint8_t kinds;         /**< 0: it is another program's */
 	uint8_t named;         /**< limits, by 1 << enum limit */
 };
 
@@ -75,6 +76,10 @@ struct draft {
 	struct path path;
 	struct word destination;
 	struct word min_rate;   /**< where it is named */
+	bool is_others;         /**< another program's */
+	bool is_every;          /**< for all that the program connects to */
+	bool sets;              /**< no rule, but what counts for all that no rule is for; */
+	bool sets_any;          /**< or any other setting */
 };
 
 struct reading {
@@ -85,6 +90,8 @@ struct reading {
 	struct word word;       /**< the last one that was read */
 	size_t mistakes;
 	bool full;
+	bool any;               /**< a rule was read */
+	rules_set *set;         /**< NULL: there are none but rules */
 	const char *origin;
 	rules_complain *complain;
 	void *context;
@@ -148,7 +155,12 @@ static void append(struct rules *rules, const struct draft *draft)
 {
 	rules->all[rules->count] = draft->rule;
 	limits_of(rules)[rules->count] = draft->limits;
-	if (draft->rule.kinds & (OF_PATH | OF_ABSTRACT)) {
+	/* It has its number all the same. */
+	if (draft->is_others || rules->last)
+		rules->all[rules->count].kinds = 0;
+	else if (draft->is_every && !program_is_any())
+		rules->last = rules->count + 1;
+	else if (draft->rule.kinds & (OF_PATH | OF_ABSTRACT)) {
 		paths_of(rules)[rules->count] = draft->path;
 		rules->names_unix = true;
 	}
@@ -440,6 +452,23 @@ static bool take_value(struct draft *draft, enum limit limit, const char *at, co
 	return limit_take(&draft->limits, limit, value);
 }
 
+/** Read "NAME=VALUE" that is no limit. */
+static bool read_setting(struct reading *reading, size_t name_length)
+{
+	const struct word *const word = &reading->word;
+	const char *const at = word->at + name_length + 1;
+	char value[VALUE_MOST + 1] = "";
+	const size_t length = (size_t)(reading->at - at);
+	const char *accepted = NULL;
+	if (length <= VALUE_MOST) {
+		memcpy(value, at, length);
+		accepted = reading->set(word->at, name_length, value, reading->context);
+	}
+	if (length <= VALUE_MOST && !accepted)
+		return true;
+	return accepted && !*accepted ? unknown_name(reading, name_length) : expected(reading, at, accepted ? accepted : "a shorter value", "");
+}
+
 /** Read "NAME=VALUE". */
 static bool read_limit(struct reading *reading, struct draft *draft)
 {
@@ -448,7 +477,7 @@ static bool read_limit(struct reading *reading, struct draft *draft)
 	const size_t length = equals ? (size_t)(equals - word->at) : word->length;
 	const enum limit limit = limit_named(word->at, length);
 	if (limit == LIMIT_COUNT)
-		return unknown_name(reading, length);
+		return draft->sets_any && equals ? read_setting(reading, length) : unknown_name(reading, length);
 	if (!equals)
 		return expected(reading, end, "= and behind it ", limit_accepted(limit));
 	if (draft->rule.named & 1u << limit)
@@ -460,18 +489,24 @@ static bool read_limit(struct reading *reading, struct draft *draft)
 	return true;
 }
 
-static bool read_limits(struct reading *reading, struct draft *draft)
+static bool is_off(const struct word *word)
+{
+	return word->length == 3 && begins(word, "off");
+}
+
+/** @param more whether the first of them was read already */
+static bool read_limits(struct reading *reading, struct draft *draft, bool more)
 {
 	bool off = false;
-	while (next_word(reading)) {
-		const bool is_off = reading->word.length == 3 && begins(&reading->word, "off");
+	for (more = more || next_word(reading); more; more = next_word(reading)) {
+		const bool off_now = is_off(&reading->word);
 		if (!legible(reading))
 			return false;
-		if (off || (is_off && draft->rule.named))
+		if (off || (off_now && draft->rule.named))
 			return expected(reading, reading->word.at, "off alone, without any other limit", "");
-		if (!is_off && !read_limit(reading, draft))
+		if (!off_now && !read_limit(reading, draft))
 			return false;
-		off = is_off;
+		off = off_now;
 	}
 	if (off)
 		draft->rule.named = OFF_NAMED;
@@ -481,7 +516,7 @@ static bool read_limits(struct reading *reading, struct draft *draft)
 /** Whether what was read makes sense together. The last word is the end: a mistake is told of an earlier one. */
 static bool consistent(struct reading *reading, const struct draft *draft)
 {
-	if (!draft->rule.named) {
+	if (!draft->rule.named && !draft->sets_any) {
 		reading->word = draft->destination;
 		return expected(reading, draft->destination.at, "a limit behind it, such as send=5s, or off", "");
 	}
@@ -492,17 +527,77 @@ static bool consistent(struct reading *reading, const struct draft *draft)
 	return true;
 }
 
+/** Whether it is "NAME=...": no destination is. */
+static bool is_named(const struct word *word)
+{
+	size_t length = 0;
+	while (length < word->length && (word->at[length] == '_' || word->at[length] == '-' ||
+	                                 ((word->at[length] | 0x20) >= 'a' && (word->at[length] | 0x20) <= 'z')))
+		length++;
+	return length > 0 && length < word->length && word->at[length] == '=';
+}
+
+/** Read "program=NAME" and the word behind it, if it is there. */
+static bool read_program(struct reading *reading, struct draft *draft)
+{
+	static const char start[] = "program=";
+	const struct word *const word = &reading->word;
+	const size_t length = sizeof start - 1;
+	if (!begins(word, start))
+		return true;
+	if (word->length == length)
+		return expected(reading, reading->at, "a program's name, or its path", "");
+	reading->rules->names_programs = true;
+	draft->is_others = !program_is(word->at + length, word->length - length);
+	/* Without one behind it, it is at fault. */
+	const struct word program = *word;
+	if (next_word(reading))
+		return true;
+	reading->word = program;
+	return expected(reading, program.at, "a limit behind it, such as send=5s, or off", "");
+}
+
+/** Read what it is for. @param[out] more whether its first limit was read, for there is no destination */
+static bool read_subject(struct reading *reading, struct draft *draft, bool *more)
+{
+	const bool of_program = begins(&reading->word, "program=");
+	draft->destination = reading->word;
+	if (!legible(reading) || !read_program(reading, draft))
+		return false;
+	*more = is_named(&reading->word) || (of_program && is_off(&reading->word));
+	draft->is_every = *more && of_program;
+	draft->sets_any = reading->set && *more && !of_program;
+	draft->sets = draft->sets_any || (reading->set && !reading->any && reading->word.length == 1 && *reading->word.at == '*');
+	if (draft->is_every || draft->sets) {
+		draft->rule = (struct rule){.kinds = OF_IPV4 | OF_IPV6, .last = UINT16_MAX};
+		return true;
+	}
+	*more = false;
+	return legible(reading) && read_destination(reading, draft);
+}
+
+static void set_otherwise(struct rules *rules, const struct draft *draft)
+{
+	for (enum limit limit = 0; limit < LIMIT_COUNT; limit++)
+		if (draft->rule.named & 1u << limit)
+			limit_copy(&rules->otherwise, &draft->limits, limit);
+	rules->named |= draft->rule.named;
+}
+
 static void read_rule(struct reading *reading)
 {
 	struct rules *rules = reading->rules;
 	struct draft draft = {.min_rate = {NULL, 0}};
+	bool more;
 	if (!next_word(reading))
 		return;
-	draft.destination = reading->word;
-	if (!legible(reading) || !read_destination(reading, &draft) || !read_limits(reading, &draft) ||
-	    !consistent(reading, &draft))
+	const bool good = read_subject(reading, &draft, &more) && read_limits(reading, &draft, more) && consistent(reading, &draft);
+	reading->any = true;
+	if (!good)
 		return;
-	if (rules->count >= RULES_MOST)
+	if (draft.sets)
+		set_otherwise(rules, &draft);
+	else if (rules->count >= RULES_MOST)
 		stop(reading, draft.destination.at, "more than 1000000 rules");
 	else if (rules->count == rules->room && !grow(rules, rules_ahead(reading)))
 		stop(reading, draft.destination.at, "no memory for more rules");
@@ -510,13 +605,8 @@ static void read_rule(struct reading *reading)
 		append(rules, &draft);
 }
 
-size_t rules_add(struct rules *rules, const char *text, size_t length, const char *origin, rules_complain *complain,
-                 void *context)
+__attribute__((cold)) static size_t add(struct reading reading)
 {
-	struct reading reading = {
-		.rules = rules, .at = text, .end = text + length, .line_start = text, .line = 1,
-		.origin = origin, .complain = complain, .context = context,
-	};
 	while (reading.at < reading.end && !reading.full) {
 		read_rule(&reading);
 		while (next_word(&reading))
@@ -527,6 +617,15 @@ size_t rules_add(struct rules *rules, const char *text, size_t length, const cha
 		}
 	}
 	return reading.mistakes;
+}
+
+size_t rules_add(struct rules *rules, const char *text, size_t length, const char *origin, rules_complain *complain,
+                 void *context)
+{
+	return add((struct reading){
+		.rules = rules, .at = text, .end = text + length, .line_start = text, .line = 1,
+		.origin = origin, .complain = complain, .context = context,
+	});
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
@@ -573,7 +672,7 @@ static int read_all(int fd, char *text, size_t *length)
 	return TOO_LARGE;
 }
 
-size_t rules_add_file(struct rules *rules, const char *path, rules_complain *complain, void *context)
+__attribute__((cold)) size_t rules_add_file(struct rules *rules, const char *path, rules_complain *complain, rules_set *set, void *context)
 {
 	/* Without O_NONBLOCK a FIFO would be waited for; a terminal must not become ours. */
 	const int fd = libc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -588,7 +687,10 @@ size_t rules_add_file(struct rules *rules, const char *path, rules_complain *com
 	if (fault)
 		tell_fault(path, fault, complain, context);
 	else
-		mistakes = rules_add(rules, text, length, path, complain, context);
+		mistakes = add((struct reading){
+			.rules = rules, .at = text, .end = text + length, .line_start = text, .line = 1,
+			.origin = path, .complain = complain, .set = set, .context = context,
+		});
 	if (text)
 		libc.munmap(text, FILE_MOST + 1);
 	return mistakes;
@@ -596,7 +698,7 @@ size_t rules_add_file(struct rules *rules, const char *path, rules_complain *com
 
 /* ---- use --------------------------------------------------------------------------------------------------------- */
 
-void rules_complete(struct rules *rules, const struct limits *otherwise)
+__attribute__((cold)) void rules_complete(struct rules *rules, const struct limits *otherwise)
 {
 	for (size_t i = 0; i < rules->count; i++) {
 		struct rule *rule = &rules->all[i];
@@ -605,6 +707,11 @@ void rules_complete(struct rules *rules, const struct limits *otherwise)
 				limit_copy(&limits_of(rules)[i], otherwise, limit);
 		rule->named = ALL_NAMED;
 	}
+}
+
+const struct limits *rules_for_all(const struct rules *rules)
+{
+	return rules->last ? &limits_of(rules)[rules->last - 1] : NULL;
 }
 
 static struct key key_of(const struct destination *destination)
@@ -663,6 +770,8 @@ size_t rules_idle_rate(const struct rules *rules, bool *counts)
 	*counts = false;
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct limits *limits = &limits_of(rules)[i];
+		if (!rules->all[i].kinds)
+			continue;
 		if (limits->min_rate && limits->send_ms)
 			*counts = true;
 		else if (limits->min_rate && !idle && (rules->all[i].named & 1u << LIMIT_MIN_RATE))
@@ -681,6 +790,8 @@ void rules_shorten(const struct rules *rules, struct limits *shortest)
 {
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct limits *limits = &limits_of(rules)[i];
+		if (!rules->all[i].kinds)
+			continue;
 		shorten(&shortest->connect_ms, limits->connect_ms);
 		shorten(&shortest->send_ms, limits->send_ms);
 		shorten(&shortest->send_total_ms, limits->send_total_ms);
@@ -688,10 +799,27 @@ void rules_shorten(const struct rules *rules, struct limits *shortest)
 	}
 }
 
+bool rules_same(const struct rules *one, const struct rules *other)
+{
+	if (one->count != other->count)
+		return false;
+	for (size_t i = 0; i < one->count; i++)
+		if (one->all[i].kinds != other->all[i].kinds)
+			return false;
+	return true;
+}
+
+void rules_free(struct rules *rules)
+{
+	if (rules->room > 0)
+		libc.munmap(rules->all, rules->room * ROOM_FOR_ONE);
+	*rules = (struct rules){0};
+}
+
 bool rules_limit(const struct rules *rules)
 {
 	for (size_t i = 0; i < rules->count; i++)
-		if (limits_any(&limits_of(rules)[i]))
+		if (rules->all[i].kinds && limits_any(&limits_of(rules)[i]))
 			return true;
 	return false;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/libc.h"
+#include "limits/machine.h"
 #include "limits/nearest.h"
 #include "base/text.h"
 
@@ -125,6 +126,7 @@ static size_t find(const char *name, size_t length)
 
 /* Rules tell of their mistakes themselves. */
 struct relay {
+	struct settings *settings;
 	settings_complain *complain;
 	void *context;
 };
@@ -136,17 +138,37 @@ static void relay(const char *line, void *context)
 	to->complain(SETTINGS_RULE, line, NULL, to->context);
 }
 
+/* A setting that stands in a file: what the environment says counts instead. */
+static const char *take_from_file(const char *name, size_t length, const char *value, void *context)
+{
+	struct settings *settings = ((const struct relay *)context)->settings;
+	const size_t which = name_index(setting_names, OTHER_COUNT, name, length);
+
+	if (which == OTHER_COUNT || which == RULES || which == CONFIG)
+		return "";
+	if (settings->given & 1u << which)
+		return NULL;
+	return take_other(settings, which, value) ? NULL : other_accepted(which);
+}
+
+bool settings_names_machine(const char *config)
+{
+	return strcmp(config, CONFIG_DEFAULT) == 0 || strcmp(config, CONFIG_OFF) == 0;
+}
+
 static bool take_rules(struct settings *settings, size_t which, const char *shown, const char *value,
                        settings_complain *complain, void *context)
 {
-	struct relay to = {complain, context};
+	struct relay to = {settings, complain, context};
 
+	if (which == CONFIG && strcmp(value, CONFIG_OFF) == 0)
+		return true;
 	if (which == CONFIG)
-		return rules_add_file(&settings->rules, value, relay, &to) == 0;
+		return rules_add_file(&settings->rules, strcmp(value, CONFIG_DEFAULT) == 0 ? machine_config : value, relay, take_from_file, &to) == 0;
 	return rules_add(&settings->rules, value, strlen(value), shown, relay, &to) == 0;
 }
 
-static void tell_bad(const char *shown, const char *value, const char *accepted, settings_complain *complain,
+__attribute__((cold)) static void tell_bad(const char *shown, const char *value, const char *accepted, settings_complain *complain,
                      void *context)
 {
 	char buffer[3 * SHOWN], reason[3 * SHOWN];
@@ -162,7 +184,7 @@ static void tell_bad(const char *shown, const char *value, const char *accepted,
 	complain(SETTINGS_BAD, buffer, reason, context);
 }
 
-static void tell_unknown(const char *name, settings_complain *complain, void *context)
+__attribute__((cold)) static void tell_unknown(const char *name, settings_complain *complain, void *context)
 {
 	char shown[2 * SHOWN], reason[3 * SHOWN];
 	const char *const own = is_ours(name) ? name + strlen(SETTINGS_PREFIX) : "";
@@ -195,7 +217,7 @@ void settings_complaint(struct text *line, enum settings_fault fault, const char
 		text_add(line, ": ignored");
 }
 
-bool settings_set(struct settings *settings, const char *name, const char *shown, const char *value,
+__attribute__((cold)) bool settings_set(struct settings *settings, const char *name, const char *shown, const char *value,
                   settings_complain *complain, void *context)
 {
 	const size_t which = find(name, strlen(name));
@@ -210,8 +232,10 @@ bool settings_set(struct settings *settings, const char *name, const char *shown
 	const enum limit limit = (enum limit)(which - OTHER_COUNT);
 	const bool is_limit = which >= OTHER_COUNT;
 
-	if (is_limit ? limit_take(&settings->limits, limit, value) : take_other(settings, which, value))
+	if (is_limit ? limit_take(&settings->limits, limit, value) : take_other(settings, which, value)) {
+		settings->given |= 1u << which;
 		return true;
+	}
 	tell_bad(shown, value, is_limit ? limit_accepted(limit) : other_accepted(which), complain, context);
 	return false;
 }
@@ -255,7 +279,7 @@ bool settings_given(char *const *environment)
 	return environment && *environment;
 }
 
-void settings_read(struct settings *settings, char *const *environment, settings_complain *complain, void *context)
+__attribute__((cold)) void settings_read(struct settings *settings, char *const *environment, bool machine_wide, settings_complain *complain, void *context)
 {
 	const char *variables[2] = {NULL};
 
@@ -279,8 +303,25 @@ void settings_read(struct settings *settings, char *const *environment, settings
 		if (variables[i])
 			take_variable(settings, variables[i], name_length(variables[i]), complain, context);
 	}
+	if (!variables[CONFIG] && machine_wide && machine_has_config())
+		take_rules(settings, CONFIG, NULL, machine_config, complain, context);
+	for (enum limit limit = 0; limit < LIMIT_COUNT; limit++)
+		if (settings->rules.named & 1u << limit && !(settings->given & 1u << (OTHER_COUNT + limit))) {
+			limit_copy(&settings->limits, &settings->rules.otherwise, limit);
+			settings->given |= 1u << (OTHER_COUNT + limit);
+		}
 	rules_complete(&settings->rules, &settings->limits);
+	const struct limits *for_all = rules_for_all(&settings->rules);
+
+	/* So a program that a rule switches off is as one without any settings. */
+	if (for_all)
+		settings->limits = *for_all;
 	check_rate(settings, complain, context);
+}
+
+bool settings_is_given(const struct settings *settings, const char *name)
+{
+	return settings->given & 1u << find(name, strlen(name));
 }
 
 struct limits settings_shortest(const struct settings *settings)

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "limits/limits.h"
 #include "limits/rules.h"
@@ -15,6 +16,13 @@
 
 /** Whatever has this variable is watched from outside; its value names the watcher. */
 #define SETTINGS_WATCHED "_SNDTIMEO_WATCHER"
+
+/** Instead of a path, what SNDTIMEO_CONFIG may be: the machine's file (machine.h), or none, not even that. */
+#define CONFIG_DEFAULT "default"
+#define CONFIG_OFF "off"
+
+/** Whether @p config is one of them. */
+bool settings_names_machine(const char *config);
 
 /** The longest path a log may have, its NUL included (PATH_MAX). */
 #define LOG_PATH_SIZE 4096
@@ -31,6 +39,7 @@ struct settings {
 	bool dry_run;                /**< nothing fails and no option is set: what would time out is told */
 	bool summary;                /**< count what is seen, and tell at the end */
 	const char *log_path;        /**< of LOG_TO_FILE; absolute. A copy: the environment is the program's to change */
+	uint32_t given;              /**< which of setting_names (limits.h) somebody has set, by 1 << their number */
 };
 
 /** Room for the longest complaint, its NUL included. */
@@ -67,8 +76,14 @@ bool settings_given(char *const *environment);
  * Read every SNDTIMEO_* variable of @p environment (a NULL-terminated array of NAME=VALUE, as in environ(7); may be
  * NULL) into @p settings, which is zeroed first. An empty value means not given. What is bad or unknown is told of and
  * ignored; of rules, each one that is bad.
+ *
+ * @param machine_wide whether the machine's file counts where no other is named: machine_preloads_us()
  */
-void settings_read(struct settings *settings, char *const *environment, settings_complain *complain, void *context);
+void settings_read(struct settings *settings, char *const *environment, bool machine_wide, settings_complain *complain,
+                   void *context);
+
+/** Whether somebody has set what has this environment name. */
+bool settings_is_given(const struct settings *settings, const char *name);
 
 /** The shortest connect deadline, send timeout and so on that there is for any destination; 0: there is none. */
 struct limits settings_shortest(const struct settings *settings);

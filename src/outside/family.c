@@ -130,6 +130,7 @@ struct member *family_add(struct family *family, pid_t id)
 	if (!see_through(member, &member->process))
 		return fail(member, errno);
 	member->wishes_are_told = wishes_are_told(&member->seen);
+	member->configuration = configuration_find(&member->seen);
 	family->all[family->count++] = member;
 	return member;
 }
@@ -140,10 +141,18 @@ void family_refresh(struct member *member)
 
 	if (process_find(&now, member->process.id) != 0 || process_began(now.id) != member->began)
 		return;
+	const bool is_another = strcmp(member->process.name, now.name) != 0;
+
 	member->process = now;
 	if (process_find(&now, member->seen.id) != 0 || now.leader != member->process.id || now.ended)
 		see_through(member, &member->process);
 	member->wishes_are_told = wishes_are_told(&member->seen);
+	/* Another program has another name, but for what begins with the same 15 bytes. */
+	const struct configuration *before = member->configuration;
+
+	if (is_another)
+		member->configuration = configuration_find(&member->seen);
+	member->renewed = member->configuration != before;
 }
 
 /* ---- children ---------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "outside/configuration.h"
 #include "outside/process.h"
 #include "outside/want.h"
 
@@ -21,6 +22,8 @@ struct member {
 	bool ended;
 	bool forbidden;         /**< its descriptors may not be duplicated, and that was told */
 	bool wishes_are_told;   /**< by the program that it is */
+	const struct configuration *configuration; /**< of the program that it is, */
+	bool renewed;           /**< which it was not at the scan before */
 	struct wishes wishes;   /**< as of ... */
 	int64_t wished_ns;      /**< ... then */
 };

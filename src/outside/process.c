@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -130,6 +131,21 @@ ssize_t process_peek(const struct process *process, uintptr_t address, void *to,
 	close(memory);
 	errno = error;
 	return got;
+}
+
+bool process_started_as(const struct process *process, char *path, size_t size)
+{
+	FILE *vector = process_open(process, "auxv");
+	unsigned long entry[2] = {AT_NULL};
+	bool found = false;
+
+	while (vector && !found && fread(entry, sizeof entry, 1, vector) == 1)
+		found = entry[0] == AT_EXECFN;
+	if (vector)
+		fclose(vector);
+	const ssize_t length = found ? process_peek(process, entry[1], path, size) : -1;
+
+	return length > 0 && memchr(path, '\0', (size_t)length);
 }
 
 static int64_t clock_offset_ns(const struct process *process)

@@ -42,6 +42,9 @@ ssize_t process_read(const struct process *process, uintptr_t address, void *to,
  * is nothing, or no more than that. */
 ssize_t process_peek(const struct process *process, uintptr_t address, void *to, size_t size);
 
+/** What execve(2) was given to start its program (getauxval(3), AT_EXECFN). @return false: it cannot be read */
+bool process_started_as(const struct process *process, char *path, size_t size);
+
 /** How far its CLOCK_MONOTONIC is ahead of ours, if it lives in a time namespace (time_namespaces(7)). */
 int64_t process_clock_ahead_ns(const struct process *process);
 

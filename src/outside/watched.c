@@ -399,8 +399,20 @@ static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *v
 
 /* ---- the look ------------------------------------------------------------------------------------------------------ */
 
+/** The first process that has it is whose rules count. */
+static void assume_settings(const struct watched *w)
+{
+	size_t i = 0;
+
+	while (i < w->n_holders && (!w->holders[i].member || w->holders[i].member->ended))
+		i++;
+	if (i < w->n_holders)
+		configuration_assume(w->holders[i].member->configuration);
+}
+
 void watched_begin(struct watched *w, int64_t now_ns)
 {
+	assume_settings(w);
 	w->held = -1;
 	const int at = holders_duplicate(w);
 
@@ -433,6 +445,8 @@ static bool told_nothing(const struct watched *w, int64_t now_ns)
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 {
 	struct look look = {0};
+
+	assume_settings(w);
 	const bool given_up = w->held >= 0 && !holders_are_there(w);
 
 	if (w->held >= 0 && !given_up && now_ns < w->whole_ns) {

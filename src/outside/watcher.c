@@ -161,6 +161,8 @@ static void merge(struct watcher *w, struct scan *scan, int64_t now_ns)
 			i++;
 		one->holders = &holders[first];
 		one->n_holders = (uint32_t)(i - first);
+		if (one->holders->member->renewed)
+			one->limits = NULL;
 		/* It is new, or its process was about to become another program just then. */
 		if (!one->begun)
 			watched_begin(one, now_ns);

@@ -22,6 +22,7 @@
 #include "connection/memory.h"
 #include "connection/socket.h"
 #include "limits/configured.h"
+#include "limits/machine.h"
 #include "tell/digest.h"
 #include "tell/line.h"
 #include "tell/log.h"
@@ -40,11 +41,14 @@ __attribute__((used)) static struct anchor anchor = {.magic = ANCHOR_MAGIC};
 static void complain(enum settings_fault fault, const char *what, const char *why, void *context)
 {
 	char buffer[SETTINGS_COMPLAINT_SIZE];
+	const bool *machine_wide = context;
 	struct text line;
-	(void)context;
 	text_start(&line, buffer, sizeof buffer);
 	settings_complaint(&line, fault, what, why, true);
-	report_complaint(buffer);
+	if (*machine_wide && fault == SETTINGS_RULE)
+		report_complaint_of_machine(buffer);
+	else
+		report_complaint(buffer);
 }
 
 /** Adopt the sockets among the @p count descriptors from @p first on. @return whether any is open */
@@ -123,7 +127,10 @@ static void give_up(const char *missing)
 static void begin(void)
 {
 	/* The environment of a program that runs with more rights than its caller is not to be trusted. */
-	if (!libc.getauxval || libc.getauxval(AT_SECURE) || !settings_given(environ))
+	if (!libc.getauxval || libc.getauxval(AT_SECURE) || !libc.syscall)
+		return;
+	bool machine_wide = machine_preloads_us();
+	if (!settings_given(environ) && !(machine_wide && machine_has_config()))
 		return;
 	const char *missing = bind_libc_rest();
 	if (missing) {
@@ -132,7 +139,7 @@ static void begin(void)
 	}
 	const int cancelled = signals_hold_cancellation();
 	log_start();
-	settings_read(&settings, environ, complain, NULL);
+	settings_read(&settings, environ, machine_wide, complain, &machine_wide);
 	line_start();
 	if (settings.verbose)
 		report_active();

@@ -16,12 +16,22 @@
 /** Of a path. */
 #define PATH_SHOWN 200
 
-void report_complaint(const char *said)
+static void complain(const char *said, void log(const struct text *line))
 {
 	struct line line;
 	text_start(&line.text, line.buffer, sizeof line.buffer - 1);
 	text_add_format(&line.text, "sndtimeo: %s", said);
-	log_complaint(&line.text);
+	log(&line.text);
+}
+
+void report_complaint(const char *said)
+{
+	complain(said, log_complaint);
+}
+
+void report_complaint_of_machine(const char *said)
+{
+	complain(said, line_as_json() ? log_complaint : log_line);
 }
 
 /* ---- start and connections (verbose) --------------------------------------------------------------------------------- */

@@ -18,6 +18,9 @@
 /** What is wrong with a setting, or with what the library has to work with, to standard error. */
 void report_complaint(const char *said);
 
+/** The same to the log, where that takes lines of text: every program of the machine would say it. */
+void report_complaint_of_machine(const char *said);
+
 /** The library is active under its settings, or has nothing to limit (verbose). */
 void report_active(void);
 

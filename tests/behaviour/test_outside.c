@@ -275,6 +275,32 @@ Test(outside, a_rule_that_is_shorter, .timeout = 30)
 }
 
 /* What was connected has nothing of ours left. */
+/* Each process has the rules of its program: the tester's is not the one it was before its name was known. */
+Test(outside, a_rule_of_a_program, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .rcvbuf_bytes = 65536 });
+	const struct setting setting = { .send_ms = 9000, .outside = true,
+					 .environment = { "SNDTIMEO_RULES=program=sndtimeo send=300ms; program=tester send=1500ms; * send=200ms" } };
+	struct run *run = play(&setting, "sock tcp4; setopt maxseg 1400; connect %u; watch; sendall send %ld @up; close", peer_port(peer), BYTES);
+
+	expect_end(run, text("127.0.0.1:%u", peer_port(peer)));
+	peer_finish(peer, 0);
+}
+
+Test(outside, a_rule_that_spares_a_program, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 2500 });
+	const struct setting setting = { .send_ms = 500, .outside = true, .environment = { "SNDTIMEO_RULES=program=tester off; * send=500ms" } };
+	struct run *run = play(&setting, "sock tcp4; connect %u; sendall send 3000000 @up; close", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.ret", 3000000);
+	expect_peer_read(peer_finish(peer, 3000), 3000000);
+	cr_assert_str_empty(run->errors);
+}
+
 Test(outside, a_connect_that_was_late, .timeout = 30)
 {
 	need_watcher();

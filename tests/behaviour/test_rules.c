@@ -272,3 +272,36 @@ Test(rules, a_unix_socket_that_no_rule_names, .timeout = 20)
 	expect(run, "late.errno", EAGAIN);
 	cr_assert_str_empty(run->errors);
 }
+
+/* Of rules that name programs, those of the one that runs count, by its file's name, its path or how it was started. */
+static const struct {
+	const char *rules;
+	bool ends;
+} of_programs[] = {
+	{ "program=tester send=600ms; * send=60s", true },
+	{ "program=other send=1ms; program=tester 127.0.0.0/8 send=600ms", true },
+	{ "program=tester off; 127.0.0.0/8 send=300ms", false },
+	{ "program=other send=300ms; program=tester connect=5s send=0; * send=300ms", false },
+};
+
+ROW_TEST(rules, of_programs, ROWS_OF(of_programs))
+{
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = of_programs[*number].ends ? PEER_STALLS : 0, .rcvbuf_bytes = 20000, .start_ms = 1500 });
+	char rules[200];
+
+	snprintf(rules, sizeof rules, "SNDTIMEO_RULES=%s", of_programs[*number].rules);
+	struct run *run = play(&(struct setting){ .send_ms = 300, .environment = { rules } },
+			       "sock tcp4; connect %u; watch; sendall send %ld @up; close", peer_port(peer),
+			       of_programs[*number].ends ? BYTES : 3000000L);
+
+	expect_clean(run);
+	if (of_programs[*number].ends) {
+		expect(run, "up.errno", ETIMEDOUT);
+		expect_stalled_for(run, "up", SEND_MS);
+		peer_finish(peer, 0);
+	} else {
+		expect(run, "up.ret", 3000000);
+		expect_peer_read(peer_finish(peer, 3000), 3000000);
+		cr_assert_str_empty(run->errors);
+	}
+}

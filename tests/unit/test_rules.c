@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "src/limits/program.h"
 #include "src/limits/quantity.h"
 #include "src/limits/rules.h"
 
@@ -756,7 +757,7 @@ Test(rules, without_memory)
 	const struct rlimit none = {1 << 20, limit.rlim_max};
 	cr_assert_eq(setrlimit(RLIMIT_AS, &none), 0);
 	const size_t mistakes = rules_add(&rules, text, sizeof text - 1, "here", keep, &complaints);
-	const size_t file_mistakes = rules_add_file(&rules, "/dev/null", keep, &complaints);
+	const size_t file_mistakes = rules_add_file(&rules, "/dev/null", keep, NULL, &complaints);
 	cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
 	cr_expect_eq(mistakes, 1);
 	cr_expect_eq(file_mistakes, 1);
@@ -767,12 +768,109 @@ Test(rules, without_memory)
 #endif
 }
 
+/* ---- programs ---------------------------------------------------------------------------------------------------- */
+
+static void expect_send(const struct rules *rules, const char *destination, int32_t send_ms, const char *text)
+{
+	const struct destination wanted = to(destination);
+	const struct limits *limits = rules_find(rules, &wanted, NULL);
+	cr_expect_eq(limits ? limits->send_ms : -1, send_ms, "%s for %s: %d", text, destination, limits ? limits->send_ms : -1);
+}
+
+Test(rules, of_programs)
+{
+	static const struct {
+		const char *rules;
+		int32_t send_ms;          /* to 1.2.3.4 80; -1: no rule */
+		int32_t to_other_ms;      /* to 9.9.9.9 80 */
+		size_t last;
+	} cases[] = {
+		{"program=upload send=5s", 5000, 5000, 1},
+		{"program=other send=5s", -1, -1, 0},
+		{"program=uploa send=5s", -1, -1, 0},
+		{"program=load send=5s", -1, -1, 0},
+		{"program=upload2 send=5s", -1, -1, 0},
+		{"program=/opt/bin/upload send=5s", 5000, 5000, 1},
+		{"program=bin/upload send=5s", -1, -1, 0},
+		{"program=/bin/upload send=5s", -1, -1, 0},
+		{"program=up send=5s", 5000, 5000, 1},
+		{"program=./up send=5s", 5000, 5000, 1},
+		{"program=upload 1.0.0.0/8 send=5s", 5000, -1, 0},
+		{"program=upload 1.0.0.0/8:81 send=5s", -1, -1, 0},
+		{"program=upload off; * send=3s", 0, 0, 1},
+		{"program=other off; * send=3s", 3000, 3000, 0},
+		{"9.0.0.0/8 send=9s; program=upload off; 1.2.3.4 send=3s", 0, 9000, 2},
+		{"program=upload 9.0.0.0/8 off; program=upload send=2s; * send=3s", 2000, 0, 2},
+		{"program=upload * send=2s; * send=3s", 2000, 2000, 0},
+		{"program=other send=2s; program=upload connect=1s", 0, 0, 2},
+	};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		program_assume("/opt/bin/upload", "./up");
+		const struct rules rules = taken(cases[i].rules);
+		expect_send(&rules, "1.2.3.4 80", cases[i].send_ms, cases[i].rules);
+		expect_send(&rules, "9.9.9.9 80", cases[i].to_other_ms, cases[i].rules);
+		cr_expect_eq(rules.last, cases[i].last, "%s: %zu", cases[i].rules, rules.last);
+		cr_expect_eq(rules.names_programs, strstr(cases[i].rules, "program=") != NULL);
+	}
+}
+
+/* Each keeps its number, whosever it is; and what another program's has counts for nothing. */
+Test(rules, of_other_programs)
+{
+	program_assume("/bin/upload", NULL);
+	const struct rules rules = taken("program=x send=1s min_rate=0; program=y unix:/a send=1ms; 1.0.0.0/8 off");
+	struct limits shortest = {.send_ms = 99};
+	cr_expect_eq(rules.count, 3);
+	cr_expect_eq(found(&rules, "1.2.3.4 80"), 3);
+	cr_expect(!rules.names_unix);
+	cr_expect(!rules_limit(&rules));
+	rules_shorten(&rules, &shortest);
+	cr_expect_eq(shortest.send_ms, 99);
+}
+
+Test(rules, of_every_program)
+{
+	program_assume_any();
+	const struct rules rules = taken("program=x off; program=y 1.0.0.0/8 send=2s");
+	struct limits shortest = {0};
+	cr_expect_eq(rules.last, 0);
+	rules_shorten(&rules, &shortest);
+	cr_expect_eq(shortest.send_ms, 2000);
+}
+
+/* The one that runs here. */
+Test(rules, of_this_program)
+{
+	char path[4096] = "", rule[4200];
+	cr_assert_gt(readlink("/proc/self/exe", path, sizeof path - 1), 0);
+	snprintf(rule, sizeof rule, "program=%s off", path);
+	const struct rules by_path = taken(rule), by_name = taken("program=unit off"), another = taken("program=units off");
+	cr_expect_eq(by_path.last, 1, "%s", rule);
+	cr_expect_eq(by_name.last, 1);
+	cr_expect_eq(another.last, 0);
+}
+
+Test(rules, of_programs_with_a_mistake)
+{
+	struct rules rules = {0};
+	program_assume("/bin/upload", NULL);
+	add(&rules, "program= off", "here:1:9: 'program=': expected a program's name, or its path\n");
+	add(&rules, "program=other", "here:1:1: 'program=other': expected a limit behind it, such as send=5s, or off\n");
+	add(&rules, "program=other 1.2.3.4.5 off",
+	    "here:1:15: '1.2.3.4.5': expected a destination: an IPv4 address, an IPv6 address in brackets, *, unix:/path or "
+	    "unix:@name\n");
+	add(&rules, "program=other send=x", "here:1:20: 'send=x': expected " DURATION_ACCEPTED "\n");
+	add(&rules, "send=5s", "here:1:1: 'send=5s': expected a destination: an IPv4 address, an IPv6 address in brackets, *, "
+	                       "unix:/path or unix:@name\n");
+	cr_expect_eq(rules.count, 0);
+}
+
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static void add_file(struct rules *rules, const char *path, const char *wanted)
 {
 	struct complaints complaints = {"", 0};
-	const size_t mistakes = rules_add_file(rules, path, keep, &complaints);
+	const size_t mistakes = rules_add_file(rules, path, keep, NULL, &complaints);
 	cr_expect_str_eq(complaints.lines, wanted, "%s gives:\n%swanted:\n%s", path, complaints.lines, wanted);
 	cr_expect_eq(mistakes, complaints.count);
 }
@@ -807,6 +905,59 @@ Test(rules_file, read)
 	cr_expect_eq(found(&rules, "10.0.0.1 80"), 1);
 	cr_expect_eq(found(&rules, "/a"), 2);
 	cr_expect_eq(next_descriptor(), descriptor);
+}
+
+/* What a file has beside rules. */
+static const char *set(const char *name, size_t length, const char *value, void *context)
+{
+	struct complaints *complaints = context;
+	if (length != 3 || memcmp(name, "log", 3) != 0)
+		return "";
+	if (strcmp(value, "bad") == 0)
+		return "something better";
+	snprintf(complaints->lines + strlen(complaints->lines), 100, "set %s\n", value);
+	return NULL;
+}
+
+Test(rules_file, with_settings)
+{
+	static const struct {
+		const char *text;
+		const char *said;
+		size_t count;
+		int32_t connect_ms, send_ms;   /* of what no rule is for */
+	} cases[] = {
+		{"connect=1s send=2s\n10.0.0.0/8 off", "", 1, 1000, 2000},
+		{"10.0.0.0/8 off\nsend=2s", "", 1, 0, 2000},
+		{"send=2s log=syslog\nlog=/x", "set syslog\nset /x\n", 0, 0, 2000},
+		{"# first\n\n* connect=1s send=2s\n10.0.0.0/8 off", "", 1, 1000, 2000},
+		{"* off\n10.0.0.0/8 send=1s", "", 1, 0, 0},
+		{"10.0.0.0/8 off\n* send=2s", "", 2, 0, 0},
+		{"*:80 send=1s", "", 1, 0, 0},
+		{"program=x off; * send=1s", "", 2, 0, 0},
+		{"* log=syslog", "rules_file_settings.tmp:1:3: 'log=syslog': expected connect, send, send_total, min_rate, unacked, "
+		                 "policy or off\n", 0, 0, 0},
+		{"log=bad", "rules_file_settings.tmp:1:5: 'log=bad': expected something better\n", 0, 0, 0},
+		{"lag=x", "rules_file_settings.tmp:1:1: 'lag=x': expected connect, send, send_total, min_rate, unacked, policy or "
+		          "off\n", 0, 0, 0},
+		{"send=2s 10.0.0.0/8", "rules_file_settings.tmp:1:9: '10.0.0.0/8': expected connect, send, send_total, min_rate, "
+		                       "unacked, policy or off\n", 0, 0, 0},
+		{"min_rate=1K send=0", "rules_file_settings.tmp:1:1: 'min_rate=1K': expected a send timeout beside it: min_rate needs "
+		                       "a send timeout\n", 0, 0, 0},
+	};
+	const char *const path = "rules_file_settings.tmp";
+	program_assume("/bin/upload", NULL);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rules rules = {0};
+		struct complaints said = {"", 0};
+		write_file(path, cases[i].text, strlen(cases[i].text));
+		cr_expect_eq(rules_add_file(&rules, path, keep, set, &said), said.count);
+		cr_expect_str_eq(said.lines, cases[i].said, "'%s' says:\n%s", cases[i].text, said.lines);
+		cr_expect_eq(rules.count, cases[i].count, "'%s': %zu", cases[i].text, rules.count);
+		cr_expect_eq(rules.otherwise.connect_ms, cases[i].connect_ms, "'%s'", cases[i].text);
+		cr_expect_eq(rules.otherwise.send_ms, cases[i].send_ms, "'%s'", cases[i].text);
+	}
+	unlink(path);
 }
 
 Test(rules_file, of_whole_pages_and_empty)
@@ -845,7 +996,7 @@ Test(rules_file, of_no_size)
 {
 	struct rules rules = {0};
 	struct complaints complaints = {"", 0};
-	cr_expect_eq(rules_add_file(&rules, "/proc/self/comm", keep, &complaints), 1);
+	cr_expect_eq(rules_add_file(&rules, "/proc/self/comm", keep, NULL, &complaints), 1);
 	cr_expect(strncmp(complaints.lines, "/proc/self/comm:1:1: '", 22) == 0, "%s", complaints.lines);
 }
 
@@ -904,7 +1055,7 @@ Test(rules_file, no_descriptor_is_left)
 	const struct rlimit none = {0, limit.rlim_max};
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	struct complaints complaints = {"", 0};
-	const size_t mistakes = rules_add_file(&rules, "anything", keep, &complaints);
+	const size_t mistakes = rules_add_file(&rules, "anything", keep, NULL, &complaints);
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	cr_expect_eq(mistakes, 1);
 	cr_expect_str_eq(complaints.lines, "anything: Too many open files\n");

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "src/limits/program.h"
 #include "src/limits/quantity.h"
 #include "src/limits/settings.h"
 
@@ -275,12 +276,53 @@ static struct settings *read_environment(const char *const *environment, const c
 	struct complaints complaints = {true, ""};
 
 	memset(&settings, 0x5a, sizeof settings);
-	settings_read(&settings, (char *const *)environment, keep, &complaints);
+	settings_read(&settings, (char *const *)environment, false, keep, &complaints);
 	cr_expect_str_eq(complaints.lines, complaints_wanted, "%swanted: %s", complaints.lines, complaints_wanted);
 	return &settings;
 }
 
 #define ENVIRONMENT(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* What a file says counts where the environment does not; a program's rule that is for all it connects to, instead of both. */
+Test(settings, of_a_file)
+{
+	static const struct {
+		const char *file;
+		const char *environment[4];
+		const char *wanted;
+	} cases[] = {
+		{"connect=1s send=2s log=off", {NULL}, "1000 2000 0 0 0 replace; 0 rules; off text"},
+		{"connect=1s send=2s log=off", {"SNDTIMEO_SEND=9", "SNDTIMEO_LOG=syslog", NULL},
+		 "1000 9000 0 0 0 replace; 0 rules; syslog text"},
+		{"* connect=1s send=2s\n10.0.0.0/8 off", {"SNDTIMEO_SEND=0", NULL}, "1000 0 0 0 0 replace; 1 rules; stderr text"},
+		{"program=upload off\nsend=2s", {"SNDTIMEO_CONNECT=3", NULL}, "0 0 0 0 0 replace; 1 rules; stderr text"},
+		{"program=upload send=3s\nconnect=2s policy=cap", {NULL}, "2000 3000 0 0 0 cap; 1 rules; stderr text"},
+		{"program=other off\nsend=2s", {NULL}, "0 2000 0 0 0 replace; 1 rules; stderr text"},
+		{"verbose=1 dry_run=1 summary=1 log_format=json", {"SNDTIMEO_VERBOSE=0", NULL},
+		 "0 0 0 0 0 replace; 0 rules; stderr json dry_run summary"},
+	};
+	const char *const path = "settings_of_a_file.tmp";
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *environment[6] = {"SNDTIMEO_CONFIG=settings_of_a_file.tmp"};
+		FILE *file = fopen(path, "w");
+
+		cr_assert(file);
+		fputs(cases[i].file, file);
+		fclose(file);
+		memcpy(environment + 1, cases[i].environment, sizeof cases[i].environment);
+		program_assume("/bin/upload", NULL);
+		expect_settings(read_environment(environment, ""), cases[i].wanted);
+	}
+	unlink(path);
+}
+
+Test(settings, of_no_file)
+{
+	program_assume("/bin/upload", NULL);
+	expect_settings(read_environment(ENVIRONMENT("SNDTIMEO_CONFIG=off", "SNDTIMEO_SEND=1"), ""),
+	                "0 1000 0 0 0 replace; 0 rules; stderr text");
+}
 
 Test(settings, environment)
 {
@@ -366,7 +408,7 @@ Test(settings, environment_of_the_command)
 		"SNDTIMEO_SEND=3x", "SNDTIMEO_SNED=4", "SNDTIMEO_RULES=x", "SNDTIMEO_MIN_RATE=1", NULL,
 	};
 
-	settings_read(&settings, environment, keep, &complaints);
+	settings_read(&settings, environment, false, keep, &complaints);
 	cr_expect_str_eq(complaints.lines,
 	                 "sndtimeo: SNDTIMEO_SEND='3x': expected " DURATION_ACCEPTED "\n"
 	                 "sndtimeo: SNDTIMEO_SNED is not a setting of this version (did you mean SNDTIMEO_SEND?)\n"
@@ -658,7 +700,7 @@ Test(settings, a_megabyte_of_anything)
 		memcpy(variable, start, length);
 		memset(variable + length, filler, SIZE);
 		strcpy(variable + length + SIZE, start[length - 1] == '=' ? "" : "=1");
-		settings_read(&settings, (char *[]){variable, NULL}, keep, &complaints);
+		settings_read(&settings, (char *[]){variable, NULL}, false, keep, &complaints);
 
 		const size_t line = strlen(complaints.lines);
 
@@ -699,7 +741,7 @@ Test(settings, good_among_megabytes)
 	settings_read(
 		&settings,
 		(char *[]){bad, "SNDTIMEO_SEND=3", name, bad, rules, "SNDTIMEO_POLICY=cap", "SNDTIMEO_LOG=/log", NULL},
-		keep, &complaints);
+		false, keep, &complaints);
 	expect_settings(&settings, "0 3000 0 0 0 cap; 1 rules; /log text");
 	free(bad);
 	free(name);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/** @file
+ * @brief Which settings count for each watched process, where rules name programs.
+ */
+#ifndef SNDTIMEO_CONFIGURATION_H
+#define SNDTIMEO_CONFIGURATION_H
+
+#include <stdbool.h>
+
+#include "outside/process.h"
+
+struct configuration;
+
+/**
+ * Find the settings of the program that @p process runs, by the environment of this process. They stay where they are, and are the
+ * same for all programs for which the same rules count.
+ *
+ * @return NULL: no rule names a program, or there is no memory
+ */
+const struct configuration *configuration_find(const struct process *process);
+
+/** Make them those that count (limits/configured.h); NULL: nothing changes. */
+void configuration_assume(const struct configuration *configuration);
+
+#endif
