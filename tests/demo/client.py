@@ -8,14 +8,20 @@ TIMEOUT is what requests takes: "None" or "(1, 50)". With IDLE, a Session fetche
 seconds, so that the upload goes over a connection that has been idle.
 
 The first line printed is {"began": T}, the second the outcome: "status", or "error" (the exception's type), "text" and
-"cause" (the exception it all began with), and "ended". The times are CLOCK_MONOTONIC, which processes share.
+"cause" (the exception it all began with), and "ended". The times are CLOCK_MONOTONIC, which processes share; "waited" are
+the seconds in between for which there was no processor.
 """
 import ast
 import json
+import os
 import sys
 import time
 
 import requests
+
+sys.path.insert(1, os.path.dirname(os.path.abspath(__file__)))
+
+from load import waited
 
 
 def say(**what):
@@ -35,6 +41,7 @@ def main(url, path, timeout, idle=None):
         http = requests.Session()
         http.get(url, timeout=timeout)
         time.sleep(float(idle))
+    waited_before = waited()
     began = time.monotonic()
     say(began=began)
     try:
@@ -44,7 +51,7 @@ def main(url, path, timeout, idle=None):
     except requests.RequestException as error:
         outcome = {'error': type(error).__name__, 'text': str(error), 'cause': str(first_cause(error))}
     ended = time.monotonic()
-    say(**outcome, ended=ended, seconds=round(ended - began, 3))
+    say(**outcome, ended=ended, seconds=round(ended - began, 3), waited=round(waited() - waited_before, 3))
 
 
 if __name__ == '__main__':

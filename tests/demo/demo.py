@@ -18,11 +18,14 @@ import time
 
 sys.dont_write_bytecode = True   # the source tree may be read-only, and is not ours to write to
 
+BUSY = 0.1   # seconds without a processor that are worth a word
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(HERE, '..', 'peers'))
 
 import scenes
 from certificate import make_certificate
+from load import Metronome
 from play import DELAYLINE, PYTHON, Player
 from show import Table, Tap, explain, verdict
 
@@ -111,8 +114,10 @@ async def play_all(table, rows, player, display):
         for ending in signal.SIGTERM, signal.SIGHUP:
             asyncio.get_running_loop().add_signal_handler(ending, asyncio.current_task().cancel)
         plays = {side: group.create_task(player.play(table[side[0]], side[1])) for side in sides}
-        for row in rows:
-            group.create_task(finish(row))
+        beating = group.create_task(player.metronome.run())
+        for finishing in [group.create_task(finish(row)) for row in rows]:
+            await finishing
+        beating.cancel()
     return results
 
 
@@ -149,6 +154,12 @@ def conclude(table, results, display, seconds):
         len(results) - len(wrong), len(table), len(wrong), len(table) - len(results), seconds)
     example = first_words(results)
     notes = ['What it logs on stderr, for instance: ' + example] if example else []
+    busy = max((side.busy for row in results for side, expected in zip(results[row], (table[row].bare, table[row].under))
+                if isinstance(expected, scenes.Fails)), default=0)
+    if busy > BUSY:
+        notes.append('This machine was busy: a scene had no processor for up to %.1f s, and as much was allowed for.' % busy)
+    if wrong:
+        notes.append('What was expected and what came is below; with it and `uname -a` we can find out why.')
     display.end(summary, notes + [line for row in wrong for line in explain(table[row], *results[row])])
     return 1 if wrong else 0
 
@@ -163,7 +174,7 @@ def play(options, requests, folder):
     display.start(introduce(numbers, launcher, requests))
     rows = skip_impossible(table, Obstacles(certificate), display)
     files = make_files(folder, {table[row].size for row in rows})
-    player = Player([os.path.join(options.build, launcher[0]), *launcher[1:]], certificate, files, folder)
+    player = Player([os.path.join(options.build, launcher[0]), *launcher[1:]], certificate, files, folder, Metronome())
     results = asyncio.run(play_all(table, rows, player, display))
     return conclude(table, results, display, time.monotonic() - began)
 

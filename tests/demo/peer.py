@@ -16,9 +16,11 @@ import ssl
 import sys
 import time
 
-sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'peers'))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[1:1] = [HERE, os.path.join(HERE, '..', 'peers')]
 
 from blackhole import fill
+from load import waited
 from tcp_info import queued, since_last_data
 
 # However the demo ends, nothing it started outlives it by much.
@@ -33,14 +35,17 @@ class Report:
         self.length = 0
         self.digest = hashlib.sha256()
         self.telling = False
+        self.waited_before = waited()
 
     def stop(self, *_):
         """SIGTERM: end, unless the end has come by itself just now."""
         if not self.telling:
             sys.exit()
 
-    def saw(self, event):
-        self.known[event] = time.monotonic()
+    def saw(self, event, ago=0):
+        self.known[event] = time.monotonic() - ago
+        # For so long there was no processor to see it with.
+        self.known['peer_waited'] = round(waited() - self.waited_before, 3)
 
     def take(self, data):
         self.length += len(data)
@@ -125,7 +130,7 @@ def hold(connection, report):
         now = queued(connection)
         if now > most:
             most = now
-            report.known['progress'] = time.monotonic() - since_last_data(connection)
+            report.saw('progress', ago=since_last_data(connection))
         time.sleep(0.01)
 
 

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from dataclasses import dataclass, field
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,6 +26,7 @@ class Outcome:
     peer: dict = field(default_factory=dict)     # peer.py's
     waiting: bool = False                        # given up by us
     complete: bool = False                       # the peer has every byte of the file
+    hiccup: float = 0                            # the longest that a sleep of ours was too long meanwhile, in seconds
     stderr: str = ''
 
     @property
@@ -38,6 +40,11 @@ class Outcome:
     @property
     def cause(self):
         return self.client.get('cause', '')
+
+    @property
+    def busy(self):
+        """Seconds that the machine had no time for this scene: no clock here is better than that."""
+        return self.client.get('waited', 0) + self.peer.get('peer_waited', 0) + self.hiccup
 
     def seconds(self, clock):
         """From a moment to the client's end: 'began', the call of post(); 'accepted', the peer has the connection and
@@ -77,7 +84,8 @@ def lines(text):
 class Player:
     """Plays scenes with the files, the certificate and the launcher it was given."""
 
-    def __init__(self, launcher, certificate, files, folder):
+    def __init__(self, launcher, certificate, files, folder, metronome):
+        self.metronome = metronome
         self.launcher = launcher        # the command line before the client's
         self.certificate = certificate
         self.files = files              # size: (path, SHA-256)
@@ -96,10 +104,12 @@ class Player:
     async def play_now(self, scene, under, gate):
         path = os.path.join(self.folder, 'stderr.%d' % id(asyncio.current_task()))
         play = self.play_far if scene.far else self.play_near
+        began = time.monotonic()
         with open(path, 'wb') as stderr:
             outcome = await play(scene, under, gate, stderr)
         with open(path, errors='replace') as stderr:
             outcome.stderr = stderr.read()
+        outcome.hiccup = self.metronome.worst_since(began)
         length_and_digest = outcome.peer.get('length'), outcome.peer.get('sha256')
         outcome.complete = length_and_digest == (scene.size, self.files[scene.size][1])
         return outcome

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Show the table while it fills in: for people, or as TAP for a test driver."""
 import math
+import os
 import shutil
 import sys
 import textwrap
@@ -45,6 +46,8 @@ def explain(scene, bare, under):
             continue
         yield '%s, %s: expected %s' % (scene.name, side, expected)
         yield '  got %s: %s' % (words(outcome, expected.clock), outcome.client.get('text', ''))
+        if outcome.busy:
+            yield '  the machine had no time for it for %.2f s, which is allowed for' % outcome.busy
         yield '  the client: %s' % outcome.client
         yield '  the peer: %s' % outcome.peer
         yield from ('  stderr: ' + line for line in outcome.stderr.splitlines())
@@ -59,7 +62,7 @@ class Table:
         self.results = {}
         self.next_row = 0
         size = shutil.get_terminal_size()
-        terminal = sys.stdout.isatty()
+        terminal = sys.stdout.isatty() and os.environ.get('TERM') not in (None, '', 'dumb')
         self.width = min(size.columns, LONGEST_LINE) if terminal else LONGEST_LINE
         self.narrow = self.width < len(ROW.format('', '', '', WRONG))
         self.redraws = terminal and not self.narrow and size.lines > self.height() + 2
