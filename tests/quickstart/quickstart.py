@@ -222,8 +222,8 @@ def installation(shell, check):
     check(status == 0, 'sudo installs', said)
     system.remove()
     for name, words, options in (
-            ('no root and no sudo', 'you are not root, and there is no sudo; have them installed: apt-get install', {'user': 1000}),
-            ('a sudo that refuses', 'an administrator do it: apt-get install', {'user': 1000, 'sudo': True, 'refused': ''}),
+            ('no root and no sudo', 'you are not root, and there is no sudo; have an administrator run: apt-get install', {'user': 1000}),
+            ('a sudo that refuses', 'an administrator run: apt-get install', {'user': 1000, 'sudo': True, 'refused': ''}),
             ('no network', 'there is no network', {'offline': "W: Temporary failure resolving 'deb'\n",
                                                    'unwilling': 'E: Unable to locate package gcc\n'}),
             ('an interrupted dpkg', 'run dpkg --configure -a as root',
@@ -244,6 +244,7 @@ def installation(shell, check):
 def building(shell, check):
     for name, words, options in (
             ('an old compiler', 'a later compiler is needed', {'broken': 'configure: error: C11 is needed, with <stdatomic.h>\n'}),
+            ('a small machine', 'for want of memory', {'broken': 'gcc: fatal error: Killed signal terminated program cc1\n'}),
             ('a full disk', 'no space is left', {'broken': 'as: cannot write: No space left on device\n'}),
             ('a folder of somebody else', 'not yours to write', {'broken': 'ld: cannot open x.so: Permission denied\n'})):
         system = System(shell, **options)
