@@ -19,6 +19,7 @@
 /* What separates the entries of LD_PRELOAD: glibc splits at colons and spaces, musl at every kind of blank. */
 #define SEPARATORS ": \t\n\v\f\r"
 
+#ifdef BUILD_DIR
 /* Cut the last component off @p path. Returns it, or NULL if there is none to cut. */
 static char *cut_last(char *path)
 {
@@ -58,10 +59,15 @@ static bool in_build_tree(void)
 
 	return name && strcmp(name, ".libs") == 0 && same_directory(directory, BUILD_DIR);
 }
+#endif
 
 char *library_path(void)
 {
-	return strdup(in_build_tree() ? BUILD_DIR "/.libs/" LIBRARY : LIBRARY_DIR "/" LIBRARY);
+#ifdef BUILD_DIR
+	if (in_build_tree())
+		return strdup(BUILD_DIR "/.libs/" LIBRARY);
+#endif
+	return strdup(LIBRARY_DIR "/" LIBRARY);
 }
 
 const char *library_defect(const char *path)

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /**
- * The library's absolute path: the build tree's own one if this program runs from the build tree it was made in, else
- * the installed one. Never anything below the current folder. The file need not exist.
+ * The library's absolute path: the build tree's own one if this program is the one made to be run from there (which is never
+ * installed, and knows where that is by BUILD_DIR) and is run from there, else the installed one. Never anything below the current folder. The file need not exist.
  *
  * @return allocated; NULL if there is no memory
  */

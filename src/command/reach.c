@@ -27,6 +27,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "abi.h"
 #include "elf.h"
 #include "base/text.h"
 
@@ -315,26 +316,47 @@ static bool is_sibling(uint16_t one, uint16_t other)
 	return one == other;
 }
 
-/* Whether the program is of another kind than the library, concluded. */
-static bool is_foreign(struct walk *walk, const struct elf *elf)
+/* Whether both are for the same programs. */
+static bool is_same_kind(const struct elf *one, const struct elf *other)
+{
+	return one->is_64_bit == other->is_64_bit && one->machine == other->machine && one->is_big_endian == other->is_big_endian;
+}
+
+/* Whether the loader at the path @p loader, which gets the program @p elf, finds a library for it beside ours. */
+static bool has_library_beside(const struct walk *walk, const struct elf *elf, const char *loader)
+{
+	char *path = abi_library_for(walk->library, loader);
+	struct elf library;
+	struct stat file;
+	int fd = path ? open_file(path, &file) : -1;
+	const bool found = fd >= 0 && elf_read(fd, &library) && is_same_kind(&library, elf);
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return found;
+}
+
+/* Whether the program that @p loader loads is of another kind than the library, concluded. */
+static bool is_foreign(struct walk *walk, const struct elf *elf, const char *loader)
 {
 	const struct elf *ours = &walk->library_elf;
 	char its[20], own[20];
 
+	if (is_same_kind(elf, ours) || has_library_beside(walk, elf, loader))
+		return false;
 	if (elf->is_64_bit != ours->is_64_bit && is_sibling(elf->machine, ours->machine))
 		conclude(walk, NOT_REACHED,
-		         elf->is_64_bit ? "use a sndtimeo made for 64-bit programs"
-		                        : "use a sndtimeo made for 32-bit programs",
+		         elf->is_64_bit ? "install the library of 64-bit programs, too"
+		                        : "install the library of 32-bit programs, too",
 		         "'%s' is a %s program, the library is %s", walk->shown, bits(elf), bits(ours));
 	else if (elf->machine != ours->machine)
 		conclude(walk, NOT_REACHED, "run it, and a sndtimeo, on a machine of its kind",
 		         "'%s' is for another machine (%s) than the library (%s)", walk->shown, machine(elf, its),
 		         machine(ours, own));
-	else if (elf->is_big_endian != ours->is_big_endian)
+	else
 		conclude(walk, NOT_REACHED, "run it, and a sndtimeo, on a machine of its kind",
 		         "'%s' is a %s program, the library is %s", walk->shown, byte_order(elf), byte_order(ours));
-	else
-		return false;
 	return true;
 }
 
@@ -425,8 +447,9 @@ static bool judge_program(struct walk *walk, const char *path, int fd, const str
 {
 	const bool loader = is_loader(elf, path, file);
 
-	if (is_foreign(walk, elf))
+	if (is_foreign(walk, elf, loader ? path : elf->interpreter))
 		return false;
+	walk->finding.is_literal = !abi_knows_lib(loader ? path : elf->interpreter);
 	if (elf->is_go)
 		return conclude(walk, NOT_REACHED, "use the program's own timeouts",
 		                "'%s' is a Go program, which calls the kernel itself and not libc", walk->shown);
@@ -575,6 +598,16 @@ static bool holds(const char *value, const char *library)
 	return false;
 }
 
+/* Whether @p value, of LD_PRELOAD, has the library in it by one of its names. */
+static bool hands_on(const struct walk *walk, const char *value)
+{
+	char *name = abi_name_in_preload(walk->library);
+	const bool has = holds(value, walk->library) || (name && holds(value, name));
+
+	free(name);
+	return has;
+}
+
 /* Change the walk's environment as env does. Returns the program and its arguments. */
 static char *const *apply_env(struct walk *walk, const struct env *env, char *const *argument)
 {
@@ -590,7 +623,7 @@ static char *const *apply_env(struct walk *walk, const struct env *env, char *co
 		if (strncmp(*argument, "PATH=", 5) == 0)
 			walk->path = *argument + 5;
 		if (strncmp(*argument, "LD_PRELOAD=", 11) == 0)
-			walk->taker = holds(*argument + 11, walk->library) ? NULL : "env LD_PRELOAD=";
+			walk->taker = hands_on(walk, *argument + 11) ? NULL : "env LD_PRELOAD=";
 	}
 	return argument;
 }

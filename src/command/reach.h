@@ -5,6 +5,8 @@
 #ifndef SNDTIMEO_REACH_H
 #define SNDTIMEO_REACH_H
 
+#include <stdbool.h>
+
 enum reach {
 	REACHED,
 	NOT_REACHED, /**< the program would run without the library */
@@ -23,11 +25,14 @@ struct finding {
 	/** The sanitizer's runtime that has to be in LD_PRELOAD before the library, or the program ends itself; as the
 	 * program names it, for the loader to look for; NULL: none. */
 	char *runtime;
+	/** LD_PRELOAD has to hold the library's own path, because the program's loader, musl's for example, takes $LIB as it
+	 * is (abi.h). */
+	bool is_literal;
 };
 
 /**
- * Judge @p command, the arguments as execvp(3) would get them, with the library at the path @p library as the first
- * in LD_PRELOAD. Scripts are followed to their interpreter, env(1) and the dynamic loader to the program they run.
+ * Judge @p command, the arguments as execvp(3) would get them, with the library at the path @p library, or that of another
+ * ABI beside it, as the first in LD_PRELOAD. Scripts are followed to their interpreter, env(1) and the dynamic loader to the program they run.
  * It is the program itself that is judged: what a program that is not reached starts in turn may well be.
  *
  * The files may be anybody's: none of them can hang us. Nothing is run and nothing is changed.

@@ -6,7 +6,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "abi.h"
 #include "preload.h"
 #include "limits/configured.h"
 
@@ -14,14 +16,12 @@
 
 char *way_preload(const char *library, const struct finding *finding)
 {
-	char *first = NULL;
+	char *name = finding->is_literal ? strdup(library) : abi_name_in_preload(library), *first = NULL, *value = NULL;
 
-	if (finding->runtime && asprintf(&first, "%s:%s", finding->runtime, library) < 0)
-		return NULL;
-
-	char *value = preload_with(first ? first : library, getenv("LD_PRELOAD"));
-
+	if (name && (!finding->runtime || asprintf(&first, "%s:%s", finding->runtime, name) >= 0))
+		value = preload_with(first ? first : name, getenv("LD_PRELOAD"));
 	free(first);
+	free(name);
 	return value;
 }
 

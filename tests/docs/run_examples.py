@@ -12,7 +12,8 @@ loopback. documents.py says how a block is marked. What stands for what:
     big.bin                             19 MiB
     /etc/ /run/ /var/log/               folders of that name below the block's own
     /usr/local/bin/NAME, /usr/bin/NAME  NAME in a folder that is first in PATH
-    /usr/local/lib/libsndtimeo.so       the library of this build; libsndtimeo.so is found by LD_LIBRARY_PATH
+    /usr/local/lib/libsndtimeo.so, /usr/local/lib/sndtimeo/libsndtimeo.so
+                                        the library of this build; libsndtimeo.so is found by LD_LIBRARY_PATH
     limits of 30 s against a peer that stalls, 1 s instead
     numbers in output                   any others
 """
@@ -128,13 +129,13 @@ class Sandbox:
 
     def inward(self, text):
         """The document's places as this sandbox's."""
-        text = text.replace('/usr/local/lib/libsndtimeo.so', LIBRARY)
+        text = re.sub(r'/usr/local/lib/(sndtimeo/)?libsndtimeo\.so', LIBRARY, text)
         text = re.sub(r'/usr/(local/)?bin/', '%s/bin/' % self.top, text)
         return re.sub(r'(?<![\w.])/(etc|run|var/log)/', r'%s/\1/' % self.top, text)
 
     def outward(self, text):
         """The sandbox's places as the document's."""
-        text = text.replace(LIBRARY, '/usr/local/lib/libsndtimeo.so').replace('%s/bin/' % self.top, '/usr/bin/')
+        text = text.replace(LIBRARY, '/usr/local/lib/sndtimeo/libsndtimeo.so').replace('%s/bin/' % self.top, '/usr/bin/')
         return text.replace(str(self.top), '')
 
     def run(self, command, seconds=LIMIT_SECONDS):

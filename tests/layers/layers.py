@@ -57,7 +57,8 @@ def read_objects():
         folder = OBJECTS / name.parent
         found = [*folder.glob(f'.libs/*-{name.stem}.o'), *folder.glob(f'*-{name.stem}.o')]
         # Criterion's programs compile some of the command once more.
-        found = [path for path in found if path.name.startswith(('libcore_la-', 'libsndtimeo_la-', 'sndtimeo-'))]
+        found = [path for path in found if path.name.startswith(('libcore_la-', 'libcommand_la-', 'libsndtimeo_la-',
+                                                                     'sndtimeo-'))]
         if found:
             objects.append(Object(str(name), symbols_of(found[0])))
     return objects
