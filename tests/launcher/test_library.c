@@ -78,6 +78,18 @@ Test(library, away_from_its_build_tree_it_is_the_installed_one)
 	}
 }
 
+/* What is installed is another program, which knows of no build tree, even if it is run in one. */
+Test(library, what_gets_installed_takes_the_installed_one)
+{
+	char *build_tree = strdup(needed("SNDTIMEO_TEST_LAUNCHER"));
+
+	*strrchr(build_tree, '/') = '\0';
+	const struct invocation how = {.program = text("%s/installed/sndtimeo", build_tree), .directory = build_tree};
+	struct outcome outcome = run(&how, ARGUMENTS("--version"));
+
+	cr_expect(strstr(outcome.out, "\nlibrary: " INSTALLED), "%s", outcome.out);
+}
+
 Test(library, missing_is_a_failure_that_names_it)
 {
 	if (access(INSTALLED, F_OK) == 0)
