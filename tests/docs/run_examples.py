@@ -35,6 +35,8 @@ import documents
 from peers import Peer
 
 LIBRARY = os.environ['SNDTIMEO_TEST_LIBRARY']
+# The build may be in a folder of any name, behind a link of quickstart's: of a process the kernel's name is told, in ASCII.
+LIBRARY_AS_TOLD = re.sub(rb'[^ -~]', b'?', os.fsencode(os.path.realpath(LIBRARY))).decode()
 LAUNCHER = os.environ['SNDTIMEO_TEST_LAUNCHER']
 SOURCE = pathlib.Path(os.environ['SNDTIMEO_TEST_SRCDIR'])
 MANUALS = ('docs/sndtimeo.1', 'docs/libsndtimeo.7')
@@ -135,7 +137,9 @@ class Sandbox:
 
     def outward(self, text):
         """The sandbox's places as the document's."""
-        text = text.replace(LIBRARY, '/usr/local/lib/sndtimeo/libsndtimeo.so').replace('%s/bin/' % self.top, '/usr/bin/')
+        for library in LIBRARY, LIBRARY_AS_TOLD:
+            text = text.replace(library, '/usr/local/lib/sndtimeo/libsndtimeo.so')
+        text = text.replace('%s/bin/' % self.top, '/usr/bin/')
         return text.replace(str(self.top), '')
 
     def run(self, command, seconds=LIMIT_SECONDS):
@@ -407,7 +411,8 @@ def complete_in_bash(words):
               'COMP_POINT=${#COMP_LINE}; _sndtimeo; printf "%s\\n" "${COMPREPLY[@]}"')
     done = subprocess.run(['bash', '--norc', '-c', script, 'bash', str(SOURCE / 'completions/sndtimeo.bash'),
                            'sndtimeo', *words],
-                          capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+                          capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL,
+                          env={**os.environ, 'LC_ALL': 'C'})   # bash says so if there is no such locale
     return {line.rstrip(' ') for line in done.stdout.splitlines()}, done.stderr
 
 
