@@ -84,9 +84,12 @@ Test(library, what_gets_installed_takes_the_installed_one)
 	char *build_tree = strdup(needed("SNDTIMEO_TEST_LAUNCHER"));
 
 	*strrchr(build_tree, '/') = '\0';
-	const struct invocation how = {.program = text("%s/installed/sndtimeo", build_tree), .directory = build_tree};
-	struct outcome outcome = run(&how, ARGUMENTS("--version"));
+	const char *program = text("%s/launcher-test-installed-%d", build_tree, (int)getpid());
 
+	copy(text("%s/installed/sndtimeo", build_tree), program);
+	struct outcome outcome = run(&(struct invocation){.program = program, .directory = build_tree}, ARGUMENTS("--version"));
+
+	unlink(program);
 	cr_expect(strstr(outcome.out, "\nlibrary: " INSTALLED), "%s", outcome.out);
 }
 
