@@ -6,7 +6,6 @@
  * DT_HASH). Where one of those has none, or a function is one that a resolver chooses, dlsym() is asked; where there is no
  * dlsym(), the next library is.
  */
-#undef _FORTIFY_SOURCE /* the plain and the checked functions by their own names */
 #include "base/libc.h"
 
 #include "base/errno.h"
@@ -59,8 +58,14 @@ struct exports {
 	const char *strings;
 	const ElfW(Half) *versions;  /**< NULL: it has none */
 	const uint32_t *hash;        /**< DT_GNU_HASH */
-	const ElfW(Word) *old_hash;  /**< DT_HASH: it may have one of both */
+	const ElfW(Word) *old_hash;  /**< DT_HASH: it may have one of both. Not where its words are of 64 bits */
 };
+
+#if defined __s390x__ || defined __alpha__
+#define READS_OLD_HASH 0
+#else
+#define READS_OLD_HASH 1
+#endif
 
 static void **pointer_of(size_t function)
 {
@@ -102,9 +107,7 @@ static bool read_exports(const struct dl_phdr_info *library, struct exports *e)
 		case DT_STRTAB: e->strings = where; break;
 		case DT_VERSYM: e->versions = where; break;
 		case DT_GNU_HASH: e->hash = where; break;
-#if !(defined __s390x__ || defined __alpha__) /* where its words are of 64 bits */
-		case DT_HASH: e->old_hash = where; break;
-#endif
+		case DT_HASH: e->old_hash = READS_OLD_HASH ? where : NULL; break;
 		default: break;
 		}
 	}
@@ -248,6 +251,9 @@ static bool may_be_missing(size_t function)
 		NUMBER_OF(close_range), NUMBER_OF(closefrom), NUMBER_OF(__vdprintf_chk), NUMBER_OF(_Fork),
 		NUMBER_OF(execvpe), NUMBER_OF(preadv2), NUMBER_OF(preadv64v2), NUMBER_OF(pwritev2),
 		NUMBER_OF(pwritev64v2), NUMBER_OF(pthread_key_create), NUMBER_OF(pthread_setspecific), NUMBER_OF(freopen64), NUMBER_OF(quick_exit), NUMBER_OF(fexecve),
+#define LIBC_OPTIONAL(name) NUMBER_OF(name),
+		TIME64_FUNCTIONS(LIBC_OPTIONAL)
+#undef LIBC_OPTIONAL
 	};
 	for (size_t i = 0; i < sizeof optional; i++)
 		if (optional[i] == function)

@@ -53,12 +53,30 @@ extern int pidfd_getfd(int, int, unsigned);
 /* Since glibc 2.35. */
 extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *, const sigset_t *);
 
+/* On 32 bits libc has what takes a time twice, for times of 32 and of 64 bits. Most of the latter are the former under another
+ * name, or need only a timeout of ours; these make something of a message that the plain ones do not. The last is musl's
+ * name. Headers declare neither. */
+#if defined __TIMESIZE && __TIMESIZE == 32
+#define TIME_OF_TWO_SIZES 1
+struct timespec64;
+extern ssize_t __recvmsg64(int, struct msghdr *, int);
+extern int __recvmmsg64(int, struct mmsghdr *, unsigned, int, struct timespec64 *);
+extern int __recvmmsg_time64(int, struct mmsghdr *, unsigned, int, struct timespec64 *);
+#define TIME64_FUNCTIONS(F) F(__recvmsg64) F(__recvmmsg64) F(__recvmmsg_time64)
+#else
+#define TIME_OF_TWO_SIZES 0
+#define TIME64_FUNCTIONS(F)
+#endif
+
 /* What the kernel's or libc's older headers lack. The numbers are those of every machine but Alpha. */
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
+#endif
+#ifndef SO_SNDTIMEO_NEW
+#define SO_SNDTIMEO_NEW 67
 #endif
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE 2u
@@ -80,7 +98,7 @@ extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *,
 	F(fcntl) F(fcntl64) F(ioctl) F(dup) F(dup2) F(dup3) F(close) F(close_range) F(closefrom)                   \
 	F(fdopen) F(fclose) F(freopen) F(freopen64) F(fileno) F(vdprintf) F(__vdprintf_chk) F(fork) F(_Fork) F(prctl) F(unshare) F(syscall)                               \
 	F(_exit) F(_Exit) F(quick_exit) F(execve) F(execv) F(execvp) F(execvpe) F(fexecve)                         \
-	F(getauxval)                                                                                               \
+	F(getauxval) TIME64_FUNCTIONS(F)                                                                           \
 	/* Not replaced, and found by bind_libc_rest(). */                                                         \
 	F(clock_gettime) F(getpid) F(getrlimit) F(getsockname) F(inet_ntop) F(inet_pton) F(madvise) F(mmap)        \
 	F(munmap) F(open) F(pread) F(pthread_key_create) F(pthread_setcancelstate) F(pthread_setspecific)          \

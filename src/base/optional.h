@@ -10,7 +10,11 @@
 #ifndef SNDTIMEO_OPTIONAL_H
 #define SNDTIMEO_OPTIONAL_H
 
-__asm__(".weak __errno_location, bcmp, dl_iterate_phdr, dlsym, environ, memchr, memcmp, memcpy, memmove, memset\n\t"
+/* We define the plain and the checked functions by their own names, and musl has no checked ones. Here, because a
+ * distribution's flags come after ours. */
+#undef _FORTIFY_SOURCE
+
+__asm__(".weak __errno_location, __libc_single_threaded, bcmp, dl_iterate_phdr, dlsym, environ, memchr, memcmp, memcpy, memmove, memset\n\t"
         ".weak mremap, program_invocation_short_name, strcmp, strlen, strnlen, __stack_chk_fail");
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/process.h"
@@ -46,11 +47,17 @@ static void see_error(int fd, int *error)
 		*error = ETIMEDOUT;
 }
 
-/** Ours for stdio. */
-static void see_send_timeout(int fd, struct timeval *value)
+/** Ours for stdio. @p value: a struct timeval, of the width that the option's number says */
+static void see_send_timeout(int fd, void *value, size_t length)
 {
-	if ((value->tv_sec || value->tv_usec) && !socket_own_send_timeout_us(fd, NULL))
-		*value = (struct timeval){0};
+	if (!socket_own_send_timeout_us(fd, NULL))
+		memset(value, 0, length);
+}
+
+/** It has two numbers, and on 32 bits programs with times of 64 use the other one. */
+static bool is_send_timeout(int level, int option)
+{
+	return level == SOL_SOCKET && (option == SO_SNDTIMEO || option == SO_SNDTIMEO_NEW);
 }
 
 static void see_user_timeout(int fd, int *ms)
@@ -71,8 +78,9 @@ void getsockopt_noticed(int fd, int level, int option, void *value, socklen_t *l
 	const int before = errno;
 	if (level == SOL_SOCKET && option == SO_ERROR && *length == sizeof(int))
 		see_error(fd, value);
-	else if (level == SOL_SOCKET && option == SO_SNDTIMEO && *length == sizeof(struct timeval))
-		see_send_timeout(fd, value);
+	else if (is_send_timeout(level, option) &&
+	         *length == (option == SO_SNDTIMEO ? sizeof(struct timeval) : 2 * sizeof(int64_t)))
+		see_send_timeout(fd, value, *length);
 	else if (level == IPPROTO_TCP && option == TCP_USER_TIMEOUT && *length == sizeof(int))
 		see_user_timeout(fd, value);
 	errno = before;
@@ -104,7 +112,7 @@ static void user_timeout_noticed(int fd)
 void setsockopt_noticed(int fd, int level, int option, const void *value, socklen_t length)
 {
 	const int before = errno;
-	if (level == SOL_SOCKET && option == SO_SNDTIMEO && socket_stdio_armed(fd)) {
+	if (is_send_timeout(level, option) && socket_stdio_armed(fd)) {
 		socket_disarm_stdio(fd);
 		/* "None" is not a limit. */
 		stdio_noticed(fd);

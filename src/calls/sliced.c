@@ -172,7 +172,7 @@ static bool note_writer(int fd)
 	const uint64_t cookie = socket_cookie(fd);
 	if (!cookie || memory_has(memory_find(fd, cookie), MEMORY_CONNECTING))
 		return false;
-	if (!atomic_exchange(&writer_any, true))
+	if (!atomic_exchange(&writer_any, 1))
 		atomic_fetch_add(&memory_waits_matter, 1);
 	writer_fd = fd;
 	writer_word = word;

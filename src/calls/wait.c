@@ -12,7 +12,7 @@
 __thread uint64_t writer_cookie;
 __thread int writer_fd;
 __thread uint32_t writer_word;
-atomic_bool writer_any;
+atomic_int writer_any;
 
 /** epoll_ctl(2) reads its event before it looks at the descriptors, which are none. */
 static bool kernel_reads(uintptr_t address)

@@ -16,7 +16,7 @@ extern __thread uint64_t writer_cookie __attribute__((visibility("hidden"), tls_
 extern __thread int writer_fd __attribute__((visibility("hidden"), tls_model("initial-exec")));
 extern __thread uint32_t writer_word __attribute__((visibility("hidden"), tls_model("initial-exec")));
 /** Whether any thread ever was one: until then nobody need touch thread-local storage, which some have not. */
-extern atomic_bool writer_any __attribute__((visibility("hidden")));
+extern atomic_int writer_any __attribute__((visibility("hidden")));
 
 /** This thread waits otherwise: it is one no more. */
 static inline void writer_end(void)

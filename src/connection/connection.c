@@ -20,15 +20,15 @@
 /* ---- what it is ------------------------------------------------------------------------------------------------------ */
 
 /** Say once what does not work here. */
-static void tell_once(atomic_flag *told, const char *said)
+static void tell_once(atomic_int *told, const char *said)
 {
-	if (!atomic_flag_test_and_set(told))
+	if (!atomic_exchange(told, 1))
 		report_complaint(said);
 }
 
 static void resolve(struct connection *c)
 {
-	static atomic_flag told = ATOMIC_FLAG_INIT;
+	static atomic_int told;
 	c->cookie = socket_cookie(connection_at(c));
 	if (!c->cookie && errno != ENOTSOCK && errno != EBADF)
 		tell_once(&told, "the kernel does not tell sockets apart here (SO_COOKIE): only sends that wait are limited");
@@ -158,7 +158,7 @@ void connection_not_covered(int fd, uint32_t word)
 /** What waits in the kernel is remembered from its first look on. */
 static void remember(struct connection *c)
 {
-	static atomic_flag told = ATOMIC_FLAG_INIT;
+	static atomic_int told;
 	/* Another socket has the number by now, and so the slot: what is held here goes on by itself. */
 	if (c->memory != &c->own && atomic_load(&c->memory->cookie) != c->cookie)
 		c->memory = &c->own;

@@ -17,7 +17,7 @@
  * up and connects from its number. */
 #define FIRST_PORTS 16
 #define PORTS 65536
-static _Atomic uint16_t first_listened[FIRST_PORTS];
+static _Atomic uint32_t first_listened[FIRST_PORTS];
 static _Atomic(_Atomic uint64_t *) listened;
 
 static bool was_listened_on(uint16_t port)
@@ -44,7 +44,7 @@ static _Atomic uint64_t *ports_to_note(void)
 static void note(uint16_t port)
 {
 	for (size_t i = 0; i < FIRST_PORTS; i++) {
-		uint16_t none = 0;
+		uint32_t none = 0;
 		if (atomic_compare_exchange_strong(&first_listened[i], &none, port) || none == port)
 			return;
 	}

@@ -7,7 +7,6 @@
  *
  * Longer than 400 lines, because it is the one list of what we replace that may wait, each with its prototype written out.
  */
-#undef _FORTIFY_SOURCE /* we define the plain and the checked functions by their own names */
 #include <errno.h>
 #include <string.h>
 
@@ -352,11 +351,8 @@ EXPORT ssize_t recvfrom(int fd, void *data, size_t length, int flags, struct soc
 	return recvfrom_covered(fd, data, length, flags, from, from_length);
 }
 
-EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+static inline ssize_t received_message(int fd, ssize_t received, struct msghdr *message)
 {
-	if (unlikely(!descriptor_plain(fd)) && is_ours(fd))
-		return -1;
-	const ssize_t received = libc.recvmsg(fd, message, flags);
 	if (received >= 0 && unlikely(message->msg_controllen) && active)
 		receive_rights(message);
 	if (likely(descriptor_plain(fd)) || !tells(fd, received))
@@ -364,11 +360,15 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	return receive_limited(fd, received, received ? 0 : length_of(message->msg_iov, message->msg_iovlen));
 }
 
-EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	if (unlikely(!descriptor_plain(fd)) && is_ours(fd))
 		return -1;
-	const int received = libc.recvmmsg(fd, messages, count, flags, timeout);
+	return received_message(fd, libc.recvmsg(fd, message, flags), message);
+}
+
+static inline int received_messages(int fd, int received, struct mmsghdr *messages)
+{
 	for (int i = 0; active && i < received; i++)
 		if (messages[i].msg_hdr.msg_controllen)
 			receive_rights(&messages[i].msg_hdr);
@@ -376,6 +376,38 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 		return received;
 	return (int)receive_limited(fd, received, 0);
 }
+
+EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+	if (unlikely(!descriptor_plain(fd)) && is_ours(fd))
+		return -1;
+	return received_messages(fd, libc.recvmmsg(fd, messages, count, flags, timeout), messages);
+}
+
+#if TIME_OF_TWO_SIZES /* the others of these are in time64.c */
+
+EXPORT ssize_t __recvmsg64(int fd, struct msghdr *message, int flags)
+{
+	if (unlikely(!descriptor_plain(fd)) && is_ours(fd))
+		return -1;
+	return received_message(fd, libc.__recvmsg64(fd, message, flags), message);
+}
+
+EXPORT int __recvmmsg64(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec64 *timeout)
+{
+	if (unlikely(!descriptor_plain(fd)) && is_ours(fd))
+		return -1;
+	return received_messages(fd, libc.__recvmmsg64(fd, messages, count, flags, timeout), messages);
+}
+
+EXPORT int __recvmmsg_time64(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec64 *timeout)
+{
+	if (unlikely(!descriptor_plain(fd)) && is_ours(fd))
+		return -1;
+	return received_messages(fd, libc.__recvmmsg_time64(fd, messages, count, flags, timeout), messages);
+}
+
+#endif
 
 static COLD ssize_t read_looked_at(int fd, void *data, size_t length)
 {

@@ -4,7 +4,6 @@
  *
  * Longer than 400 lines, because it is the other half of interpose.c's list, each with its prototype written out.
  */
-#undef _FORTIFY_SOURCE /* as in interpose.c */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -154,9 +154,9 @@ static void begin(void)
 
 void start(void)
 {
-	static atomic_flag begun = ATOMIC_FLAG_INIT;
+	static atomic_int begun;
 	const int before = errno;
-	const bool again = atomic_flag_test_and_set(&begun);
+	const bool again = atomic_exchange(&begun, 1);
 	/* Whoever comes while another thread begins does not wait for it, and has no limits yet. */
 	bind_libc();
 	started = true;

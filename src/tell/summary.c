@@ -62,7 +62,7 @@ static struct {
 	_Atomic uint32_t sights;   /**< the last entry.seen given away */
 	_Atomic int64_t longest_pause_ns;
 	_Atomic uint64_t reserved[ENTRIES / 64];   /**< one bit an entry */
-	_Atomic uint16_t index[PLACES];            /**< 0: free; n: entry n - 1 */
+	_Atomic uint32_t index[PLACES];            /**< 0: free; n: entry n - 1 */
 	struct entry entries[ENTRIES];
 	struct entry others;
 } *table;
@@ -181,13 +181,13 @@ static struct entry *entry_of(const struct destination *d, enum summary_side sid
 	unsigned found, own = 0;
 
 	while (!(found = search(d, side, &place))) {
-		uint16_t nobody = 0;
+		uint32_t nobody = 0;
 
 		if (!own)
 			own = prepare(d, side);
 		if (!own)
 			return others();
-		if (atomic_compare_exchange_strong(&table->index[place], &nobody, (uint16_t)own))
+		if (atomic_compare_exchange_strong(&table->index[place], &nobody, own))
 			return &table->entries[own - 1];
 		/* Somebody was faster here, maybe with this destination. */
 	}

@@ -168,6 +168,9 @@ Test(shared_object, program_with_address_sanitizer_is_limited)
 	long took_ms = -1;
 
 	skip_if_instrumented();
+#ifdef __i386__
+	cr_skip_test("its runtime calls syscall() before the loader has bound us, so such programs do not start");
+#endif
 	cr_assert(fd >= 0 && close(fd) == 0);
 	struct outcome compiled = run(&(struct invocation){.program = "/usr/bin/env"},
 	                              ARGUMENTS("gcc", "-fsanitize=address", "-o", program, source));
