@@ -53,6 +53,33 @@ extern int pidfd_getfd(int, int, unsigned);
 /* Since glibc 2.35. */
 extern int epoll_pwait2(int, struct epoll_event *, int, const struct timespec *, const sigset_t *);
 
+/* musl's files have one size: what glibc has for large ones is a macro there, if anything. The library is for programs of
+ * both, whatever it was built with. */
+#ifndef __GLIBC__
+#undef fcntl64
+#undef freopen64
+#undef sendfile64
+#undef preadv64v2
+#undef pwritev64v2
+#ifndef off64_t
+#define off64_t off_t
+#endif
+#ifndef STATX_TYPE
+#include <linux/stat.h>
+#endif
+extern int fcntl64(int, int, ...);
+extern FILE *freopen64(const char *, const char *, FILE *);
+extern ssize_t sendfile64(int, int, off64_t *, size_t);
+extern ssize_t preadv2(int, const struct iovec *, int, off_t, int);
+extern ssize_t pwritev2(int, const struct iovec *, int, off_t, int);
+extern ssize_t preadv64v2(int, const struct iovec *, int, off64_t, int);
+extern ssize_t pwritev64v2(int, const struct iovec *, int, off64_t, int);
+typedef unsigned mmsg_flags;
+#else
+/* What sendmmsg() and recvmmsg() are declared to take. */
+typedef int mmsg_flags;
+#endif
+
 /* On 32 bits libc has what takes a time twice, for times of 32 and of 64 bits. Most of the latter are the former under another
  * name, or need only a timeout of ours; these make something of a message that the plain ones do not. The last is musl's
  * name. Headers declare neither. */

@@ -11,5 +11,9 @@
 
 #undef _TIME_BITS
 #undef _FILE_OFFSET_BITS
+/* The command looks at programs of any size, and at any address of a process. */
+#ifdef LARGE_FILES
+#define _FILE_OFFSET_BITS 64
+#endif
 
 #endif

@@ -69,7 +69,7 @@ static ssize_t send_some(const struct outgoing *o, int at, size_t skip, size_t m
 		                   connects ? o->to : NULL, connects ? o->to_length : 0);
 	}
 	const struct iovec *from = message ? o->message->msg_iov : o->parts;
-	const size_t count = message ? o->message->msg_iovlen : (size_t)o->count;
+	const size_t count = message ? (size_t)o->message->msg_iovlen : (size_t)o->count;
 	struct iovec parts[PARTS_AT_ONCE];
 	struct msghdr rest = {.msg_iov = parts};
 	if (message && connects) {
@@ -131,7 +131,7 @@ static bool completable(const struct outgoing *o)
 /** Whether a message, @p size bytes of it, and its list of parts can be read, where the kernel has not read them first. */
 static bool can_read_message(const struct msghdr *message, size_t size)
 {
-	return wait_can_read(message, size) && message->msg_iovlen <= SEND_PARTS_MOST &&
+	return wait_can_read(message, size) && (size_t)message->msg_iovlen <= SEND_PARTS_MOST &&
 	       wait_can_read(message->msg_iov, message->msg_iovlen * sizeof *message->msg_iov);
 }
 

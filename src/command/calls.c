@@ -6,6 +6,7 @@
  * (src/outside/): the sockets that the command asks are another process's.
  */
 #undef _FORTIFY_SOURCE /* src/base/libc.h names the plain and the checked functions */
+#undef _FILE_OFFSET_BITS /* the modules that call these are compiled without */
 #include "base/libc.h"
 
 bool libc_waits_replaced;

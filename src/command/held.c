@@ -65,7 +65,7 @@ static bool has_our_layout(const struct held *held, const struct process *proces
 
 	if (!held->head || process_read(process, held->head, ident, sizeof ident) != sizeof ident)
 		return true;
-	return ident[EI_CLASS] == (__ELF_NATIVE_CLASS == 64 ? ELFCLASS64 : ELFCLASS32) &&
+	return ident[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) &&
 	       ident[EI_DATA] == (order.low ? ELFDATA2LSB : ELFDATA2MSB);
 }
 

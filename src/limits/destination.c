@@ -4,6 +4,7 @@
  */
 #include "limits/destination.h"
 
+#include <endian.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
@@ -18,7 +19,8 @@ static struct destination of_ipv4(const struct sockaddr *address)
 	struct destination d = {.kind = DESTINATION_IPV4};
 	struct sockaddr_in in;
 	memcpy(&in, address, sizeof in);
-	d.port = ntohs(in.sin_port);
+	/* Not ntohs(), which is a function in musl. */
+	d.port = be16toh(in.sin_port);
 	memcpy(d.address, &in.sin_addr, sizeof in.sin_addr);
 	return d;
 }
@@ -28,7 +30,7 @@ static struct destination of_ipv6(const struct sockaddr *address)
 	struct destination d = {.kind = DESTINATION_IPV6};
 	struct sockaddr_in6 in6;
 	memcpy(&in6, address, WITHOUT_SCOPE);
-	d.port = ntohs(in6.sin6_port);
+	d.port = be16toh(in6.sin6_port);
 	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
 		d.kind = DESTINATION_IPV4;
 		memcpy(d.address, in6.sin6_addr.s6_addr + 12, 4);

@@ -198,11 +198,11 @@ static COLD int sendmmsg_covered(int fd, struct mmsghdr *messages, unsigned coun
 	return sendmmsg_limited(fd, messages, count, flags);
 }
 
-EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags)
 {
 	if (likely(descriptor_plain_socket(fd)))
 		return libc.sendmmsg(fd, messages, count, flags);
-	return sendmmsg_covered(fd, messages, count, flags);
+	return sendmmsg_covered(fd, messages, count, (int)flags);
 }
 
 static COLD ssize_t send_file_covered(int how, int fd, int from, void *offset, size_t length)
@@ -377,7 +377,7 @@ static inline int received_messages(int fd, int received, struct mmsghdr *messag
 	return (int)receive_limited(fd, received, 0);
 }
 
-EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+EXPORT int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, mmsg_flags flags, struct timespec *timeout)
 {
 	if (unlikely(!descriptor_plain(fd)) && is_ours(fd))
 		return -1;
