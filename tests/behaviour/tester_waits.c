@@ -91,13 +91,22 @@ static int by_poll_chk(struct pollfd *fds, nfds_t n, int timeout_ms)
 	return call(fds, n, timeout_ms, n * sizeof *fds);
 }
 
+#ifdef __USE_TIME_BITS64
+#define PPOLL_CHK "__ppoll64_chk"
+#else
+#define PPOLL_CHK "__ppoll_chk"
+#endif
+
 static int by_ppoll_chk(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
 	int (*call)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *, size_t) =
 		(int (*)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *, size_t))dlsym(
-			RTLD_DEFAULT, "__ppoll_chk");
+			RTLD_DEFAULT, PPOLL_CHK);
 	struct timespec time;
 
+	/* glibc has had the one for wide times since 2.40; bare there is none before. */
+	if (!call)
+		return by_ppoll(fds, n, timeout_ms);
 	return call(fds, n, timespec_of(&time, timeout_ms), NULL, n * sizeof *fds);
 }
 

@@ -65,7 +65,11 @@ int64_t now_ms(void)
 {
 	struct timespec now;
 
+#ifdef __USE_TIME_BITS64 /* glibc's, where struct timespec is the wider of two */
+	syscall(SYS_clock_gettime64, CLOCK_MONOTONIC, &now);
+#else
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+#endif
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
