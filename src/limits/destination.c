@@ -25,13 +25,19 @@ static struct destination of_ipv4(const struct sockaddr *address)
 	return d;
 }
 
+bool destination_is_mapped(const struct in6_addr *address)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	return memcmp(address->s6_addr, mapped, sizeof mapped) == 0;
+}
+
 static struct destination of_ipv6(const struct sockaddr *address)
 {
 	struct destination d = {.kind = DESTINATION_IPV6};
 	struct sockaddr_in6 in6;
 	memcpy(&in6, address, WITHOUT_SCOPE);
 	d.port = be16toh(in6.sin6_port);
-	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+	if (destination_is_mapped(&in6.sin6_addr)) {
 		d.kind = DESTINATION_IPV4;
 		memcpy(d.address, in6.sin6_addr.s6_addr + 12, 4);
 	} else

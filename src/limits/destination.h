@@ -5,6 +5,7 @@
 #ifndef SNDTIMEO_DESTINATION_H
 #define SNDTIMEO_DESTINATION_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -31,6 +32,9 @@ struct destination {
 /** Read an address as connect(2) takes it and getpeername(2) gives it; unknown if it is none of ours, or NULL.
  * Async-signal-safe, as all here. */
 struct destination destination_of(const struct sockaddr *address, socklen_t length);
+
+/** IN6_IS_ADDR_V4MAPPED(), which in a build without optimization is a call of htonl() in some libc. */
+bool destination_is_mapped(const struct in6_addr *address);
 
 bool destination_same(const struct destination *one, const struct destination *other);
 

@@ -371,7 +371,7 @@ static bool read_ipv6(struct reading *reading, struct rule *rule)
 	const char *at = bracket + 1;
 	if (!read_prefix(reading, &at, 128, &prefix))
 		return false;
-	if (IN6_IS_ADDR_V4MAPPED(&address) && prefix >= 96) {   /* so are the peers' addresses turned around */
+	if (destination_is_mapped(&address) && prefix >= 96) {   /* so are the peers' addresses turned around */
 		memcpy(address.s6_addr, address.s6_addr + 12, 4);
 		set_network(rule, OF_IPV4, address.s6_addr, prefix - 96);
 	} else

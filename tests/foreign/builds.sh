@@ -14,6 +14,9 @@ shift
 only=$*
 here=$SNDTIMEO_TEST_SRCDIR
 passed=0 failed=0
+# The library says what it thinks of settings that it does not know.
+# shellcheck disable=SC2046 # words
+unset $(env | sed -n 's/^\(SNDTIMEO_[A-Z_]*\)=.*/\1/p') nothing
 
 undefined() {
 	nm -D --undefined-only "$1" | awk '{ print $NF }' | sort
