@@ -91,7 +91,7 @@ static int by_poll_chk(struct pollfd *fds, nfds_t n, int timeout_ms)
 	return call(fds, n, timeout_ms, n * sizeof *fds);
 }
 
-#ifdef __USE_TIME_BITS64
+#if defined __USE_TIME_BITS64 && __TIMESIZE == 32
 #define PPOLL_CHK "__ppoll64_chk"
 #else
 #define PPOLL_CHK "__ppoll_chk"

@@ -65,7 +65,7 @@ int64_t now_ms(void)
 {
 	struct timespec now;
 
-#ifdef __USE_TIME_BITS64 /* glibc's, where struct timespec is the wider of two */
+#if defined __USE_TIME_BITS64 && defined SYS_clock_gettime64 /* struct timespec is the wider of two */
 	syscall(SYS_clock_gettime64, CLOCK_MONOTONIC, &now);
 #else
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
