@@ -12,7 +12,8 @@
 #include <stddef.h>
 
 #ifdef __has_builtin
-#if __has_builtin(__builtin_thread_pointer)
+/* gcc has it for x86 since 11, and says before that it has it. */
+#if __has_builtin(__builtin_thread_pointer) && (defined __clang__ || __GNUC__ >= 11 || !(defined __x86_64__ || defined __i386__))
 #define ERRNO_BY_THREAD_POINTER
 #endif
 #endif

@@ -87,8 +87,8 @@ check 'programs are built' '^$' sh -c '
 	echo "int nothing;" | gcc -shared -fPIC -Wl,--hash-style=sysv -o oldhash.so -x c -'
 check 'the command is built, of the sources that the Makefile gives it' '^$' sh -c '
 	gcc -std=gnu11 -D_GNU_SOURCE -O2 -U_FORTIFY_SOURCE -ffunction-sections -fdata-sections -Wl,--gc-sections \
-		-I. -iquote src -DBUILD_DIR="\"/nowhere\"" -DLIBRARY_DIR="\"/sndtimeo\"" -o sndtimeo src/command/*.c \
-		src/base/[!l]*.c src/limits/*.c src/tell/*.c src/connection/socket.c src/connection/await.c src/connection/stall.c'
+		-I. -iquote src -DBUILD_DIR="\"/nowhere\"" -DLIBRARY_DIR="\"/sndtimeo\"" -o sndtimeo src/command/*.c src/outside/*.c \
+		src/base/[!l]*.c src/limits/*.c src/tell/*.c src/connection/*.c'
 check 'the library is built' '^$' sh -c '
 	gcc -std=gnu11 -D_GNU_SOURCE -O2 -U_FORTIFY_SOURCE -fPIC -shared -fvisibility=hidden -ftls-model=initial-exec \
 		-I. -iquote src -include src/base/optional.h -nostdlib -Wl,-z,now -Wl,-Bsymbolic-functions -o built.so \
