@@ -96,7 +96,7 @@ smoke() {
 	# The library says what it thinks of settings that it does not know.
 	# shellcheck disable=SC2046 # words
 	cp "$(command -v "${emulator%% *}")" "$root/emulator" && cp "$folder/$machine/.libs/libsndtimeo.so" "$root/" &&
-		timeout 300 env $(env | sed -n 's/^\(SNDTIMEO_[A-Z_]*\)=.*/-u \1/p') unshare --net sh -c 'ip link set lo up && exec "$@"' sh "$PYTHON" -B "$here/tests/foreign/smoke.py" \
+		timeout 700 env $(env | sed -n 's/^\(SNDTIMEO_[A-Z_]*\)=.*/-u \1/p') unshare --net sh -c 'ip link set lo up && exec "$@"' sh "$PYTHON" -B "$here/tests/foreign/smoke.py" \
 			chroot "$root" /emulator
 }
 

@@ -41,7 +41,7 @@ def serve(listener, stalls):
         left -= len(part)
         time.sleep(0.005)
     if stalls:
-        time.sleep(120)
+        time.sleep(300)
     said = digest.hexdigest().encode()
     peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' % (len(said), said))
     peer.close()
@@ -54,7 +54,7 @@ def upload(command, stalls, library):
     settings = ['-E', 'LD_PRELOAD=/libsndtimeo.so', '-E', f'SNDTIMEO_SEND={LIMIT_S}', '-E', 'SNDTIMEO_CONNECT=10'] if library else []
     try:
         ran = subprocess.run([*command, *settings, '/usr/bin/python3', '-c', CLIENT % listener.getsockname()[1]],
-                             capture_output=True, text=True, timeout=30 if stalls else 120)
+                             capture_output=True, text=True, timeout=60 if stalls and not library else 240)
     except subprocess.TimeoutExpired:
         return None, ''
     return ran.stdout.split(), ran.stderr.strip()
@@ -65,7 +65,7 @@ def main():
     for stalls, library in ((False, False), (False, True), (True, False), (True, True)):
         said, told = upload(sys.argv[1:], stalls, library)
         if not stalls:
-            right = said is not None and len(said) == 2 and said[0] == said[1] and not told
+            right = said is not None and len(said) == 2 and said[0] == said[1] and 'timed out' not in told
         elif not library:
             right = said is None
         else:
