@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/net.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,36 @@ static void take_epoll(struct wishes *wishes, const struct process *process, int
 		fclose(info);
 }
 
+/* On some machines, i386 and s390x among them, libc makes all calls on sockets by one. Its numbers are in <linux/net.h>. */
+#ifdef SYS_socketcall
+static void take_socketcall(struct wishes *wishes, const struct process *process, uintptr_t number, uintptr_t arguments)
+{
+	unsigned long fd;
+	const ssize_t got = process_peek(process, arguments, &fd, sizeof fd);
+
+	note_unread(wishes, got, errno);
+	if (got != sizeof fd)
+		return;
+	switch (number) {
+	case SYS_CONNECT:
+	case SYS_SEND:
+	case SYS_SENDTO:
+	case SYS_SENDMSG:
+	case SYS_SENDMMSG:
+		note(wishes, (int)fd, WANT_TO_SEND);
+		break;
+	case SYS_RECV:
+	case SYS_RECVFROM:
+	case SYS_RECVMSG:
+	case SYS_RECVMMSG:
+		note(wishes, (int)fd, WANT_NOTHING);
+		break;
+	default:
+		break;
+	}
+}
+#endif
+
 /* ---- one thread -------------------------------------------------------------------------------------------------- */
 
 static void take_call(struct wishes *wishes, const struct process *process, const struct call *call)
@@ -158,6 +189,9 @@ static void take_call(struct wishes *wishes, const struct process *process, cons
 	case SYS_sendmsg:
 	case SYS_sendmmsg:
 	case SYS_sendfile:
+#ifdef SYS_sendfile64
+	case SYS_sendfile64:
+#endif
 	case SYS_connect:
 		note(wishes, (int)a[0], WANT_TO_SEND);
 		break;
@@ -170,16 +204,28 @@ static void take_call(struct wishes *wishes, const struct process *process, cons
 	case SYS_recvfrom:
 	case SYS_recvmsg:
 	case SYS_recvmmsg:
+#ifdef SYS_recvmmsg_time64
+	case SYS_recvmmsg_time64:
+#endif
 		note(wishes, (int)a[0], WANT_NOTHING);
 		break;
 #ifdef SYS_poll
 	case SYS_poll:
 #endif
 	case SYS_ppoll:
+#ifdef SYS_ppoll_time64
+	case SYS_ppoll_time64:
+#endif
 		take_poll(wishes, process, a[0], a[1]);
 		break;
-#ifdef SYS_select
+	/* Where there is a new one, the old one takes all its arguments by a pointer, and libc does not call it. */
+#ifdef SYS__newselect
+	case SYS__newselect:
+#elif defined SYS_select
 	case SYS_select:
+#endif
+#ifdef SYS_pselect6_time64
+	case SYS_pselect6_time64:
 #endif
 	case SYS_pselect6:
 		take_set(wishes, process, a[1], a[0], WANT_NOTHING);
@@ -194,6 +240,11 @@ static void take_call(struct wishes *wishes, const struct process *process, cons
 	case SYS_epoll_pwait:
 		take_epoll(wishes, process, (int)a[0], 0);
 		break;
+#ifdef SYS_socketcall
+	case SYS_socketcall:
+		take_socketcall(wishes, process, a[0], a[1]);
+		break;
+#endif
 #ifdef SYS_io_uring_enter
 	case SYS_io_uring_enter:
 		note_others(wishes, WANT_UNTOLD);

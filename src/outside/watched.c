@@ -43,7 +43,7 @@
 /** The kernel's verdict may come so late before it is ours: a part of the limit, and what its timers take. */
 #define GRACE_PART 20
 #define GRACE_LEAST_NS (150 * NS_PER_MS)
-/** A connect may have been found so late: a part of its limit. */
+/** A connect that was there at the first look of all is taken to have begun so long before, and some more. */
 #define FOUND_PART 8
 /** How often what is due is looked at, and whatever is held on to: its program may have closed it. */
 #define DUE_SLICE_NS (10 * NS_PER_MS)
@@ -130,14 +130,14 @@ static bool is_another_attempt(const struct watched *w, const struct look *look,
 	return !w->connect_ns || port != w->connect_port || look->retransmits < w->ran_out;
 }
 
-/** The attempt is over: tell of it, if it may have been our verdict. It was found a little after it began; the kernel counts from
- * there. */
+/** The attempt is over: tell of it, if it may have been our verdict. The kernel counts from when it began, which was since the look
+ * before the one that found it. */
 static void attempted(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 {
-	const int64_t took_ns = now_ns - w->connect_ns, limit_ns = w->limits->connect_ms * NS_PER_MS;
+	const int64_t limit_ns = w->limits->connect_ms * NS_PER_MS;
 
-	if (w->armed == ARMED_CONNECT && took_ns >= limit_ns - limit_ns / FOUND_PART - GRACE_LEAST_NS)
-		notes_tell(w, most(took_ns, limit_ns), verdicts);
+	if (w->armed == ARMED_CONNECT && now_ns - w->from_ns >= limit_ns)
+		notes_tell(w, most(now_ns - w->connect_ns, limit_ns), verdicts);
 }
 
 static void connecting(struct watched *w, int at, const struct look *look, int64_t now_ns, struct verdicts *verdicts)
@@ -149,6 +149,7 @@ static void connecting(struct watched *w, int at, const struct look *look, int64
 			attempted(w, now_ns, verdicts);
 		w->limits = limits_of(at, NULL);
 		w->connect_ns = now_ns;
+		w->from_ns = w->looked_ns ? w->looked_ns : now_ns - w->limits->connect_ms * NS_PER_MS / FOUND_PART - GRACE_LEAST_NS;
 		w->connect_port = port;
 		w->told = false;
 	}
@@ -172,7 +173,8 @@ static void connecting(struct watched *w, int at, const struct look *look, int64
 	}
 	const bool kept = kernel_keeps_connect(w, at, limit_ms);
 
-	w->keeps = is_near(left_ns, limit_ms, DUE_SLICE_NS);
+	/* It may have begun so much before it was found. */
+	w->keeps = is_near(w->from_ns + limit_ns - now_ns, limit_ms, DUE_SLICE_NS);
 	if (w->keeps)
 		notes_take(w, at, REPORT_CONNECT, REASON_SYN_UNANSWERED);
 	if (left_ns <= (kept ? -grace_ns(limit_ms) : 0)) {

@@ -45,7 +45,7 @@ struct watched {
 	int64_t connect_ns;              /**< since when it connects; 0: it does not */
 	int64_t shut_ns;                 /**< look.shut_ns when the last progress was seen */
 	uint64_t progress;               /**< look.progress at the last look */
-	int64_t from_ns;                 /**< not before this does the kernel count a TCP_USER_TIMEOUT (arm.h) */
+	int64_t from_ns;                 /**< not before this does the kernel count a TCP_USER_TIMEOUT: from here, the attempt, or arm.h */
 	int64_t probed_ns;               /**< not before this was it probed in an earlier stall; 0: it was not */
 	int64_t wanted_ns;               /**< when its program was last seen to want to send */
 	/* There may be thousands: no space between them is lost. */
