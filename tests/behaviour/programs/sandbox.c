@@ -88,6 +88,10 @@ static void make_filter(const char *killed, const char *call)
 		SYS_clock_nanosleep_time64,
 #endif
 		SYS_nanosleep,
+#ifdef SYS_socketcall
+		/* By which libc sends there. */
+		sender_call ? SYS_socketcall : SYS_nanosleep,
+#endif
 	};
 
 	add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
