@@ -843,11 +843,13 @@ Test(rules, of_this_program)
 {
 	char path[4096] = "", rule[4200];
 	cr_assert_gt(readlink("/proc/self/exe", path, sizeof path - 1), 0);
-	snprintf(rule, sizeof rule, "program=%s off", path);
-	const struct rules by_path = taken(rule), by_name = taken("program=unit off"), another = taken("program=units off");
-	cr_expect_eq(by_path.last, 1, "%s", rule);
+	const struct rules by_name = taken("program=unit off"), another = taken("program=units off");
 	cr_expect_eq(by_name.last, 1);
 	cr_expect_eq(another.last, 0);
+	/* A rule has no way to write a blank. */
+	snprintf(rule, sizeof rule, "program=%s off", strchr(path, ' ') ? "unit" : path);
+	const struct rules by_path = taken(rule);
+	cr_expect_eq(by_path.last, 1, "%s", rule);
 }
 
 Test(rules, of_programs_with_a_mistake)
