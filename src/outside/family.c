@@ -16,6 +16,8 @@
 
 /** The kernel's own limit on arguments and environment is 6 MiB. */
 #define MOST_ENVIRONMENT_BYTES ((size_t)8 << 20)
+/** So long after execve(2) all of what /proc says is of the new program. */
+#define NAMED_NS NS_PER_S
 /** Orphans are looked for so far apart, while none of the family ends. */
 #define SWEEP_SLICE_NS NS_PER_S
 
@@ -131,6 +133,7 @@ struct member *family_add(struct family *family, pid_t id)
 		return fail(member, errno);
 	member->wishes_are_told = wishes_are_told(&member->seen);
 	member->configuration = configuration_find(&member->seen);
+	member->named_ns = clock_now_ns();
 	family->all[family->count++] = member;
 	return member;
 }
@@ -147,10 +150,12 @@ void family_refresh(struct member *member)
 	if (process_find(&now, member->seen.id) != 0 || now.leader != member->process.id || now.ended)
 		see_through(member, &member->process);
 	member->wishes_are_told = wishes_are_told(&member->seen);
-	/* Another program has another name, but for what begins with the same 15 bytes. */
+	/* Another program has another name, but for what begins with the same 15 bytes; how it was started is there a little later. */
 	const struct configuration *before = member->configuration;
 
 	if (is_another)
+		member->named_ns = clock_now_ns();
+	if (clock_now_ns() - member->named_ns <= NAMED_NS)
 		member->configuration = configuration_find(&member->seen);
 	member->renewed = member->configuration != before;
 }

@@ -24,6 +24,7 @@ struct member {
 	bool wishes_are_told;   /**< by the program that it is */
 	const struct configuration *configuration; /**< of the program that it is, */
 	bool renewed;           /**< which it was not at the scan before */
+	int64_t named_ns;       /**< since when it has its name */
 	struct wishes wishes;   /**< as of ... */
 	int64_t wished_ns;      /**< ... then */
 };
