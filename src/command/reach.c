@@ -462,6 +462,11 @@ static bool judge_program(struct walk *walk, const char *path, int fd, const str
 		return false;
 	if (loader)
 		return follow_loader(walk);
+	/* It calls syscall(), which we replace, before we are relocated; code on x86-64 can do with that, on i386 it dies. */
+	if (*elf->runtime && elf->machine == EM_386)
+		return conclude(walk, NOT_REACHED, "use a program without it, or of 64 bits",
+		                "'%s' has AddressSanitizer, whose runtime calls the library before the loader has bound it on i386",
+		                walk->shown);
 	if (*elf->runtime && !(walk->finding.runtime = strdup(elf->runtime)))
 		return conclude_no_memory(walk);
 	return walk->by_loader ? conclude_reached(walk) : judge_dynamic(walk, elf);

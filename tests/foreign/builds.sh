@@ -69,7 +69,11 @@ for compiler in ${COMPILERS-gcc-12 gcc-13 gcc-14 gcc clang}; do
 	build O2 '-O2'
 	build O3 '-O3'
 	build Os '-Os'
-	build lto '-O2 -flto=auto -ffat-lto-objects' '' '-flto=auto'
+	case $compiler in
+	clang*) lto='-O2 -flto=auto' ;;
+	*) lto='-O2 -flto=auto -ffat-lto-objects' ;;
+	esac
+	build lto "$lto" '' '-flto=auto'
 	build fortify2 '-O2 -D_FORTIFY_SOURCE=2'
 	build fortify3 '-O2 -Wp,-D_FORTIFY_SOURCE=3'
 	build fortify2-cpp '-O2' '-D_FORTIFY_SOURCE=2'

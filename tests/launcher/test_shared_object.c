@@ -168,9 +168,6 @@ Test(shared_object, program_with_address_sanitizer_is_limited)
 	long took_ms = -1;
 
 	skip_if_instrumented();
-#ifdef __i386__
-	cr_skip_test("its runtime calls syscall() before the loader has bound us, so such programs do not start");
-#endif
 	cr_assert(fd >= 0 && close(fd) == 0);
 	struct outcome compiled = run(&(struct invocation){.program = "/usr/bin/env"},
 	                              ARGUMENTS("gcc", "-fsanitize=address", "-o", program, source));
@@ -185,10 +182,15 @@ Test(shared_object, program_with_address_sanitizer_is_limited)
 	struct outcome outcome = run(&strict, ARGUMENTS("--verbose", "-s", "1", program));
 
 	unlink(program);
+#ifdef __i386__
+	cr_expect(strstr(check.out, "can be limited from outside: ") && strstr(check.out, "before the loader has bound it"), "%s", check.out);
+	order = "";
+#else
 	cr_expect_eq(check.exit_status, 0);
 	cr_expect(strstr(check.out, "asan-test-") && strstr(check.out, "can be limited; ") &&
 	                  strstr(check.out, order) && strstr(check.out, needed("SNDTIMEO_TEST_LIBRARY")),
 	          "%s", check.out);
+#endif
 	cr_expect(strstr(outcome.err, order), "%s", outcome.err);
 	cr_assert(sscanf(outcome.out, "%d %ld", &error, &took_ms) == 2, "%s%s", outcome.out, outcome.err);
 	cr_expect_eq(error, ETIMEDOUT, "%s", strerror(error));
