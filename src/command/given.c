@@ -15,6 +15,7 @@
 #include "fail.h"
 #include "limits/configured.h"
 #include "limits/machine.h"
+#include "limits/program.h"
 
 #define P SETTINGS_PREFIX
 
@@ -169,4 +170,13 @@ void given_apply(void)
 	settings_read(&settings, environ, machine_preloads_us(), complain, &bad);
 	if (bad)
 		exit(EXIT_OWN_FAILURE);
+}
+
+void given_read_for(const char *file, const char *name)
+{
+	if (!settings.rules.names_programs)
+		return;
+	/* It stays: what is read last is what is asked. */
+	program_assume(file ? realpath(file, NULL) : NULL, name);
+	settings_read(&settings, environ, machine_preloads_us(), ignore, NULL);
 }

@@ -226,6 +226,7 @@ int main(int argc, char **argv)
 
 	if (choice.way == WAY_OUTSIDE)
 		choice.why_not = request.check ? outside_defect() : outside_start();
+	given_read_for(finding.file, command[0]);
 	if (request.check) {
 		const bool limited = way_show(command[0], library, &finding, &choice);
 
@@ -235,6 +236,8 @@ int main(int argc, char **argv)
 		way_tell(&choice, &finding);
 	else
 		way_refuse(&choice, &finding, request.way);
+	if (settings.rules.last && !settings_limit(&settings))
+		fprintf(stderr, "sndtimeo: %s has no limits: rule %zu switches them off for this program\n", command[0], settings.rules.last);
 	if (choice.way == WAY_INSIDE)
 		set_preload(library, &finding);
 

@@ -302,6 +302,21 @@ Test(options, check_of_the_environment)
 	                              "log: stderr, summary\n");
 }
 
+/* Of the program that it is, by its own name or that of its file, and it is said that there are none. */
+Test(options, rules_of_programs)
+{
+	struct outcome outcome = run(&plain, ARGUMENTS("--rule", "program=no-such off; program=sh send=2s", "--check", "/bin/sh"));
+
+	cr_expect_str_eq(outcome.out, "/bin/sh: can be limited\nlimits: connect=10s send=2s policy=replace\nrules: 2\nlog: stderr\n");
+	outcome = run(&plain, ARGUMENTS("--rule", "* send=3s; program=/bin/sh off", "--check", "/bin/sh"));
+	cr_expect(strstr(outcome.out, "limits: off\nrules: 2\n"), "%s", outcome.out);
+	outcome = run(&plain, ARGUMENTS("--rule", "program=sh off", "/bin/sh", "-c", "echo ran"));
+	cr_expect_str_eq(outcome.out, "ran\n");
+	cr_expect_str_eq(outcome.err, "sndtimeo: /bin/sh has no limits: rule 1 switches them off for this program\n");
+	outcome = run(&plain, ARGUMENTS("--rule", "program=no-such off", "-s", "0", "-c", "0", "/bin/sh", "-c", "echo ran"));
+	cr_expect_str_eq(outcome.err, "");
+}
+
 /* It leads through scripts and env(1). */
 Test(options, check_of_a_script)
 {
