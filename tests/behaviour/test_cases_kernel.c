@@ -266,7 +266,16 @@ ROW_TEST(kernels, bad_pointers_are_the_kernels, ROWS_OF(pointers))
 	not_under("san", "sanitizers look at memory before calls do");
 	static const char *const kinds[] = { "tcp", "tcp nonblocking", "unix", "pipe" };
 
-	for (size_t i = 0; i < ROWS_OF(kinds); i++)
-		same_as_bare("pointers", text("%s %s", pointers[*number], kinds[i]),
-			     &(struct setting){ .send_ms = SEND_MS, .connect_ms = SEND_MS });
+	for (size_t i = 0; i < ROWS_OF(kinds); i++) {
+		const char *script = text("%s %s", pointers[*number], kinds[i]);
+
+		/* On 32 bits there is memory at some of these places, and libc itself looks at some messages. */
+		if (sizeof(void *) == 4) {
+			const struct run *bare = play(&(struct setting){ .program = "pointers", .bare = true }, "%s", script);
+
+			if (bare->hung || bare->status)
+				continue;
+		}
+		same_as_bare("pointers", script, &(struct setting){ .send_ms = SEND_MS, .connect_ms = SEND_MS });
+	}
 }
