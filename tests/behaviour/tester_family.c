@@ -24,7 +24,8 @@ void step_orphan(struct step *step)
 	int ends[2];
 	char end;
 
-	(void)step;
+	/* Its thread would be this process', and its lock whose it was. */
+	watch_stop(slot_of(step));
 	if (pipe(ends))
 		die("pipe: %s", strerror(errno));
 	const pid_t made = fork();

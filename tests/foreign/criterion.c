@@ -42,11 +42,11 @@ static void say(const char *format, va_list arguments)
 	fflush(stdout);
 }
 
-void test_failed(bool ends, const char *file, int line, const char *format, ...)
+void test_failed(bool ends, const char *file, int line, const char *condition, const char *format, ...)
 {
 	va_list arguments;
 
-	printf("# %s:%d:\n", file, line);
+	printf("# %s:%d: %s\n", file, line, condition);
 	va_start(arguments, format);
 	say(format, arguments);
 	va_end(arguments);

@@ -25,8 +25,8 @@ struct test {
 
 void test_register(struct test *test);
 /** Say that something is not so; @p ends: the test is over. */
-void test_failed(bool ends, const char *file, int line, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void test_failed(bool ends, const char *file, int line, const char *condition, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 _Noreturn void test_skipped(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define TEST_REGISTER(id, suite_, name_, run_, ...)                                                                \
@@ -44,7 +44,7 @@ _Noreturn void test_skipped(const char *format, ...) __attribute__((format(print
 
 /* What comes after the condition is a printf(3)'s, or nothing. */
 #define TEST_IS(ends, condition, ...)                                                                              \
-	((condition) ? (void)0 : test_failed(ends, __FILE__, __LINE__, #condition ": " __VA_ARGS__))
+	((condition) ? (void)0 : test_failed(ends, __FILE__, __LINE__, #condition, " " __VA_ARGS__))
 #define cr_assert(condition, ...) TEST_IS(true, condition, __VA_ARGS__)
 #define cr_expect(condition, ...) TEST_IS(false, condition, __VA_ARGS__)
 #define cr_assert_not(condition, ...) TEST_IS(true, !(condition), __VA_ARGS__)
@@ -68,7 +68,7 @@ _Noreturn void test_skipped(const char *format, ...) __attribute__((format(print
 #define cr_assert_str_eq(a, b, ...) TEST_IS(true, strcmp(a, b) == 0, __VA_ARGS__)
 #define cr_expect_str_eq(a, b, ...) TEST_IS(false, strcmp(a, b) == 0, __VA_ARGS__)
 #define cr_expect_str_empty(a, ...) TEST_IS(false, *(a) == '\0', __VA_ARGS__)
-#define cr_expect_fail(...) test_failed(false, __FILE__, __LINE__, __VA_ARGS__)
+#define cr_expect_fail(...) test_failed(false, __FILE__, __LINE__, "", __VA_ARGS__)
 #define cr_skip_test(...) test_skipped(__VA_ARGS__)
 
 #endif
