@@ -66,7 +66,7 @@ size_t name_index(const char *names, size_t count, const char *word, size_t leng
 	return i;
 }
 
-const char *nearest(const char *word, size_t length, const char *names, size_t count)
+__attribute__((cold)) const char *nearest(const char *word, size_t length, const char *names, size_t count)
 {
 	const char *found = NULL;
 	unsigned nearest_yet = DISTANCE_MOST + 1;

@@ -203,7 +203,7 @@ static void add_word(struct text *line, const struct word *word)
 }
 
 /** Tell of a mistake in the last word, at @p where, and what is expected there, in two parts. @return false */
-static bool expected(struct reading *reading, const char *where, const char *what, const char *more)
+__attribute__((cold)) static bool expected(struct reading *reading, const char *where, const char *what, const char *more)
 {
 	char buffer[COMPLAINT_SIZE];
 	struct text line;
@@ -215,7 +215,7 @@ static bool expected(struct reading *reading, const char *where, const char *wha
 	return false;
 }
 
-static bool unknown_name(struct reading *reading, size_t name_length)
+__attribute__((cold)) static bool unknown_name(struct reading *reading, size_t name_length)
 {
 	char buffer[COMPLAINT_SIZE];
 	struct text more;
@@ -229,7 +229,7 @@ static bool unknown_name(struct reading *reading, size_t name_length)
 }
 
 /** The rest is not read: that would be the same complaint again and again. */
-static void stop(struct reading *reading, const char *where, const char *why)
+__attribute__((cold)) static void stop(struct reading *reading, const char *where, const char *why)
 {
 	char buffer[COMPLAINT_SIZE];
 	struct text line;
@@ -405,7 +405,7 @@ static bool read_ipv4(struct reading *reading, struct rule *rule)
 	return read_ports(reading, at, rule);
 }
 
-static bool read_unix(struct reading *reading, struct draft *draft)
+__attribute__((cold)) static bool read_unix(struct reading *reading, struct draft *draft)
 {
 	const char *name = reading->word.at + strlen("unix:"), *const end = reading->at;
 	const bool abstract = name < end && *name == '@';
@@ -453,7 +453,7 @@ static bool take_value(struct draft *draft, enum limit limit, const char *at, co
 }
 
 /** Read "NAME=VALUE" that is no limit. */
-static bool read_setting(struct reading *reading, size_t name_length)
+__attribute__((cold)) static bool read_setting(struct reading *reading, size_t name_length)
 {
 	const struct word *const word = &reading->word;
 	const char *const at = word->at + name_length + 1;
@@ -537,14 +537,13 @@ static bool is_named(const struct word *word)
 	return length > 0 && length < word->length && word->at[length] == '=';
 }
 
-/** Read "program=NAME" and the word behind it, if it is there. */
-static bool read_program(struct reading *reading, struct draft *draft)
+#define PROGRAM "program="
+
+/** Read "program=NAME" and the word behind it. */
+__attribute__((cold)) static bool read_program(struct reading *reading, struct draft *draft)
 {
-	static const char start[] = "program=";
 	const struct word *const word = &reading->word;
-	const size_t length = sizeof start - 1;
-	if (!begins(word, start))
-		return true;
+	const size_t length = strlen(PROGRAM);
 	if (word->length == length)
 		return expected(reading, reading->at, "a program's name, or its path", "");
 	reading->rules->names_programs = true;
@@ -552,7 +551,7 @@ static bool read_program(struct reading *reading, struct draft *draft)
 	/* Without one behind it, it is at fault. */
 	const struct word program = *word;
 	if (next_word(reading))
-		return true;
+		return legible(reading);
 	reading->word = program;
 	return expected(reading, program.at, "a limit behind it, such as send=5s, or off", "");
 }
@@ -560,9 +559,9 @@ static bool read_program(struct reading *reading, struct draft *draft)
 /** Read what it is for. @param[out] more whether its first limit was read, for there is no destination */
 static bool read_subject(struct reading *reading, struct draft *draft, bool *more)
 {
-	const bool of_program = begins(&reading->word, "program=");
+	const bool of_program = begins(&reading->word, PROGRAM);
 	draft->destination = reading->word;
-	if (!legible(reading) || !read_program(reading, draft))
+	if (!legible(reading) || (of_program && !read_program(reading, draft)))
 		return false;
 	*more = is_named(&reading->word) || (of_program && is_off(&reading->word));
 	draft->is_every = *more && of_program;
@@ -573,10 +572,10 @@ static bool read_subject(struct reading *reading, struct draft *draft, bool *mor
 		return true;
 	}
 	*more = false;
-	return legible(reading) && read_destination(reading, draft);
+	return read_destination(reading, draft);
 }
 
-static void set_otherwise(struct rules *rules, const struct draft *draft)
+__attribute__((cold)) static void set_otherwise(struct rules *rules, const struct draft *draft)
 {
 	for (enum limit limit = 0; limit < LIMIT_COUNT; limit++)
 		if (draft->rule.named & 1u << limit)
@@ -605,7 +604,7 @@ static void read_rule(struct reading *reading)
 		append(rules, &draft);
 }
 
-__attribute__((cold)) static size_t add(struct reading reading)
+static size_t add(struct reading reading)
 {
 	while (reading.at < reading.end && !reading.full) {
 		read_rule(&reading);
@@ -633,7 +632,7 @@ size_t rules_add(struct rules *rules, const char *text, size_t length, const cha
 /** Besides the kernel's error numbers. */
 enum { NO_FAULT = 0, NOT_A_FILE = -1, TOO_LARGE = -2, NO_MEMORY = -3 };
 
-static void tell_fault(const char *path, int fault, rules_complain *complain, void *context)
+__attribute__((cold)) static void tell_fault(const char *path, int fault, rules_complain *complain, void *context)
 {
 	char buffer[COMPLAINT_SIZE];
 	struct text line;
@@ -672,7 +671,7 @@ static int read_all(int fd, char *text, size_t *length)
 	return TOO_LARGE;
 }
 
-__attribute__((cold)) size_t rules_add_file(struct rules *rules, const char *path, rules_complain *complain, rules_set *set, void *context)
+size_t rules_add_file(struct rules *rules, const char *path, rules_complain *complain, rules_set *set, void *context)
 {
 	/* Without O_NONBLOCK a FIFO would be waited for; a terminal must not become ours. */
 	const int fd = libc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -698,7 +697,7 @@ __attribute__((cold)) size_t rules_add_file(struct rules *rules, const char *pat
 
 /* ---- use --------------------------------------------------------------------------------------------------------- */
 
-__attribute__((cold)) void rules_complete(struct rules *rules, const struct limits *otherwise)
+void rules_complete(struct rules *rules, const struct limits *otherwise)
 {
 	for (size_t i = 0; i < rules->count; i++) {
 		struct rule *rule = &rules->all[i];

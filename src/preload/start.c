@@ -111,7 +111,7 @@ static void start_modules(void)
 }
 
 /** A libc that lacks what we need: nothing is limited, and one line says so, unless that takes what is missing (log.c). */
-static void give_up(const char *missing)
+__attribute__((cold)) static void give_up(const char *missing)
 {
 	char buffer[SETTINGS_COMPLAINT_SIZE];
 	struct text line;
@@ -124,7 +124,7 @@ static void give_up(const char *missing)
 	report_complaint(buffer);
 }
 
-static void begin(void)
+__attribute__((cold)) static void begin(void)
 {
 	/* The environment of a program that runs with more rights than its caller is not to be trusted. */
 	if (!libc.getauxval || libc.getauxval(AT_SECURE) || !libc.syscall)

@@ -89,7 +89,7 @@ static void tell_advice(uint64_t send_timeouts, uint64_t waits)
 	line_end(&line);
 }
 
-void digest_tell(void)
+__attribute__((cold)) void digest_tell(void)
 {
 	struct summary_line of;
 	size_t position = 0;

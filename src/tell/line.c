@@ -77,7 +77,7 @@ static void add_time(struct text *t)
 	add_padded(t, now.tv_nsec / 1000000, 3, "Z");
 }
 
-void line_begin_json(struct line *line, const char *event)
+__attribute__((cold)) void line_begin_json(struct line *line, const char *event)
 {
 	char time[40];
 	struct text at;

@@ -54,7 +54,7 @@ static void add_json_limits(struct line *line, const struct limits *limits)
 	json_string(&line->text, "limits", buffer, sizeof buffer);
 }
 
-void report_active(void)
+__attribute__((cold)) void report_active(void)
 {
 	struct line line;
 	if (line_as_json()) {
@@ -82,7 +82,7 @@ void report_sandboxed(void)
 	line_end(&line);
 }
 
-void report_unreached(const char *path, const char *why)
+__attribute__((cold)) void report_unreached(const char *path, const char *why)
 {
 	struct line line;
 	if (line_as_json()) {
@@ -99,7 +99,7 @@ void report_unreached(const char *path, const char *why)
 	line_end(&line);
 }
 
-void report_armed(const struct destination *peer, enum summary_side side, const struct limits *limits, size_t rule)
+__attribute__((cold)) void report_armed(const struct destination *peer, enum summary_side side, const struct limits *limits, size_t rule)
 {
 	struct line line;
 	const int before = errno;
@@ -183,7 +183,7 @@ static void tell_as_text(struct line *line, const struct timeout *timeout)
 	}
 }
 
-void report_timeout(const struct timeout *timeout)
+__attribute__((cold)) void report_timeout(const struct timeout *timeout)
 {
 	struct line line;
 	const int before = errno;

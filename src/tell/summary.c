@@ -352,7 +352,7 @@ static const struct entry *seen_after(size_t seen)
 	return next;
 }
 
-bool summary_next(size_t *position, struct summary_line *line)
+__attribute__((cold)) bool summary_next(size_t *position, struct summary_line *line)
 {
 	if (!is_there() || *position == AT_END)
 		return false;
