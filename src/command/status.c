@@ -5,7 +5,6 @@
 #include "status.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,11 +15,11 @@
 #include "config.h"
 
 #include "held.h"
+#include "outside/configuration.h"
 #include "outside/process.h"
 #include "sockets.h"
 #include "base/text.h"
 #include "limits/machine.h"
-#include "limits/program.h"
 #include "table.h"
 
 /* The kernel's own limit on arguments and environment is 6 MiB; a process may point it elsewhere (prctl(2)). */
@@ -108,20 +107,11 @@ static char *read_environment(const struct process *process, size_t *length)
 	return bytes;
 }
 
-static void ignore(enum settings_fault fault, const char *what, const char *why, void *context)
-{
-	(void)fault;
-	(void)why;
-	(void)what;
-	(void)context;
-}
-
 /* @p bytes stay in use. */
 static void take_environment(struct report *report, char *bytes, size_t length)
 {
 	static const char config[] = SETTINGS_PREFIX "CONFIG=";
-	char *variables[MOST_VARIABLES + 1], path[32];
-	static char file[PATH_MAX];
+	char *variables[MOST_VARIABLES + 1];
 	size_t count = 0;
 
 	for (char *at = bytes; at < bytes + length && count < MOST_VARIABLES; at += strlen(at) + 1) {
@@ -132,9 +122,8 @@ static void take_environment(struct report *report, char *bytes, size_t length)
 			variables[count++] = at;
 	}
 	variables[count] = NULL;
-	snprintf(path, sizeof path, "/proc/%d/exe", (int)report->process.id);
-	program_assume(readlink(path, file, sizeof file - 1) > 0 ? file : NULL, NULL);
-	settings_read(&report->environment, variables, !report->rules_file && machine_preloads_us(), ignore, NULL);
+	configuration_of_program(&report->process);
+	settings_read(&report->environment, variables, !report->rules_file && machine_preloads_us(), settings_unheard, NULL);
 	report->settings = &report->environment;
 	report->by_environment = true;
 }

@@ -204,6 +204,14 @@ __attribute__((cold)) static void tell_unknown(const char *name, settings_compla
 	complain(SETTINGS_UNKNOWN, shown, reason, context);
 }
 
+void settings_unheard(enum settings_fault fault, const char *what, const char *why, void *context)
+{
+	(void)fault;
+	(void)what;
+	(void)why;
+	(void)context;
+}
+
 void settings_complaint(struct text *line, enum settings_fault fault, const char *what, const char *why, bool ignored)
 {
 	text_add(line, what);

@@ -54,6 +54,9 @@ enum settings_fault {
 /** One thing was not understood: @p what ("SNDTIMEO_SEND='3x'") and why ("expected ..."; NULL: what says it all). */
 typedef void settings_complain(enum settings_fault fault, const char *what, const char *why, void *context);
 
+/** For what was told before. */
+void settings_unheard(enum settings_fault fault, const char *what, const char *why, void *context);
+
 /** Make a line of it: "SNDTIMEO_SEND='3x': expected ...", or "SNDTIMEO_SEND='3x' ignored: expected ...". */
 void settings_complaint(struct text *line, enum settings_fault fault, const char *what, const char *why, bool ignored);
 

@@ -5,7 +5,9 @@
 #include "outside/configuration.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,15 +23,6 @@ struct configuration {
 /** There are no more than what is named in rules makes different. */
 static struct configuration *all;
 
-static void tell_nobody(enum settings_fault fault, const char *what, const char *why, void *context)
-{
-	/* It was told at the start. */
-	(void)fault;
-	(void)what;
-	(void)why;
-	(void)context;
-}
-
 static struct configuration *add(const struct settings *found)
 {
 	struct configuration *one = malloc(sizeof *one);
@@ -41,20 +34,30 @@ static struct configuration *add(const struct settings *found)
 	return one;
 }
 
-const struct configuration *configuration_find(const struct process *process)
+static struct {
+	char file[PATH_MAX], started_as[PATH_MAX];
+} asked;
+
+void configuration_of_program(const struct process *process)
 {
-	char path[32], file[PATH_MAX] = "", started_as[PATH_MAX];
-	struct settings found;
-	struct configuration *one = all;
+	char path[32];
 
-	if (!settings.rules.names_programs)
-		return NULL;
 	snprintf(path, sizeof path, "/proc/%d/exe", (int)process->id);
-	const ssize_t length = readlink(path, file, sizeof file - 1);
+	const ssize_t length = readlink(path, asked.file, sizeof asked.file - 1);
 
-	program_assume(length > 0 ? file : NULL, process_started_as(process, started_as, sizeof started_as) ? started_as : NULL);
-	settings_read(&found, environ, machine_preloads_us(), tell_nobody, NULL);
-	program_assume_any();
+	asked.file[length > 0 ? length : 0] = '\0';
+	if (!process_started_as(process, asked.started_as, sizeof asked.started_as))
+		asked.started_as[0] = '\0';
+	program_assume(asked.file, asked.started_as);
+}
+
+/* By the text of the rules, as at the start: it was told then what is wrong with them. */
+static const struct configuration *read_again(void)
+{
+	struct configuration *one = all;
+	struct settings found;
+
+	settings_read(&found, environ, machine_preloads_us(), settings_unheard, NULL);
 	if (found.log_path)
 		munmap((void *)(uintptr_t)found.log_path, LOG_PATH_SIZE);
 	found.log_path = settings.log_path;
@@ -63,6 +66,26 @@ const struct configuration *configuration_find(const struct process *process)
 	if (one)
 		rules_free(&found.rules);
 	return one ? one : add(&found);
+}
+
+const struct configuration *configuration_find(const struct process *process, char **program, const struct configuration *known)
+{
+	char *now;
+
+	if (!settings.rules.names_programs)
+		return NULL;
+	configuration_of_program(process);
+	if (asprintf(&now, "%s\n%s", asked.file, asked.started_as) < 0)
+		now = NULL;
+	if (now && (!*program || strcmp(now, *program) != 0)) {
+		known = read_again();
+		free(*program);
+		*program = now;
+		now = NULL;
+	}
+	free(now);
+	program_assume_any();
+	return known;
 }
 
 void configuration_assume(const struct configuration *configuration)

@@ -16,8 +16,6 @@
 
 /** The kernel's own limit on arguments and environment is 6 MiB. */
 #define MOST_ENVIRONMENT_BYTES ((size_t)8 << 20)
-/** So long after execve(2) all of what /proc says is of the new program. */
-#define NAMED_NS NS_PER_S
 /** Orphans are looked for so far apart, while none of the family ends. */
 #define SWEEP_SLICE_NS NS_PER_S
 
@@ -132,8 +130,7 @@ struct member *family_add(struct family *family, pid_t id)
 	if (!see_through(member, &member->process))
 		return fail(member, errno);
 	member->wishes_are_told = wishes_are_told(&member->seen);
-	member->configuration = configuration_find(&member->seen);
-	member->named_ns = clock_now_ns();
+	member->configuration = configuration_find(&member->seen, &member->program, NULL);
 	family->all[family->count++] = member;
 	return member;
 }
@@ -142,21 +139,16 @@ void family_refresh(struct member *member)
 {
 	struct process now;
 
+	member->renewed = false;
 	if (process_find(&now, member->process.id) != 0 || process_began(now.id) != member->began)
 		return;
-	const bool is_another = strcmp(member->process.name, now.name) != 0;
-
 	member->process = now;
 	if (process_find(&now, member->seen.id) != 0 || now.leader != member->process.id || now.ended)
 		see_through(member, &member->process);
 	member->wishes_are_told = wishes_are_told(&member->seen);
-	/* Another program has another name, but for what begins with the same 15 bytes; how it was started is there a little later. */
 	const struct configuration *before = member->configuration;
 
-	if (is_another)
-		member->named_ns = clock_now_ns();
-	if (clock_now_ns() - member->named_ns <= NAMED_NS)
-		member->configuration = configuration_find(&member->seen);
+	member->configuration = configuration_find(&member->seen, &member->program, before);
 	member->renewed = member->configuration != before;
 }
 
@@ -345,6 +337,7 @@ void family_bury(struct family *family)
 		family->lost_any = true;
 		close_handles(member);
 		wishes_free(&member->wishes);
+		free(member->program);
 		free(member);
 	}
 	family->count = kept;

@@ -23,8 +23,8 @@ struct member {
 	bool forbidden;         /**< its descriptors may not be duplicated, and that was told */
 	bool wishes_are_told;   /**< by the program that it is */
 	const struct configuration *configuration; /**< of the program that it is, */
-	bool renewed;           /**< which it was not at the scan before */
-	int64_t named_ns;       /**< since when it has its name */
+	bool renewed;           /**< which it was not at the scan before, */
+	char *program;          /**< namely this (configuration.h) */
 	struct wishes wishes;   /**< as of ... */
 	int64_t wished_ns;      /**< ... then */
 };
