@@ -15,9 +15,14 @@ _Noreturn void fail(const char *what, const char *why)
 	exit(EXIT_OWN_FAILURE);
 }
 
+_Noreturn void fail_memory(void)
+{
+	fail("out of memory", strerror(ENOMEM));
+}
+
 void *checked(void *memory)
 {
 	if (!memory)
-		fail("out of memory", strerror(ENOMEM));
+		fail_memory();
 	return memory;
 }

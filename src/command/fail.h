@@ -15,6 +15,8 @@ enum {
 /** End, with a line on standard error: what, and why. */
 _Noreturn void fail(const char *what, const char *why);
 
+_Noreturn void fail_memory(void);
+
 /** @return @p memory, if there was any. */
 void *checked(void *memory);
 

@@ -56,7 +56,7 @@ static const char *joined(const char *before, const char *rule)
 	if (!rule || !*rule)
 		return before;
 	if (asprintf(&list, "%s\n%s", before, rule) < 0)
-		checked(NULL);
+		fail_memory();
 	return list;
 }
 
@@ -112,62 +112,54 @@ static const char *absolute(const char *path)
 	return whole ? whole : path;
 }
 
-static void ignore(enum settings_fault fault, const char *what, const char *why, void *context)
-{
-	(void)fault;
-	(void)what;
-	(void)why;
-	(void)context;
-}
-
-/* What counts if nobody says, be it in a file. */
-static void apply_fallbacks(void)
+/* What counts if nobody says. It is in the environment, and so it would count before what a file says. */
+static void apply_fallbacks(bool machine_wide)
 {
 	static struct settings seen;
 	const char *config = getenv(P "CONFIG");
-	const bool machine_wide = machine_preloads_us();
+	bool may_be_in_a_file = machine_wide || (config && *config);
 
-	if (machine_wide || (config && *config))
-		settings_read(&seen, environ, machine_wide, ignore, NULL);
 	for (struct setting *setting = settings_of_options; setting < settings_of_options + GIVEN_COUNT; setting++) {
 		const char *set = getenv(setting->variable);
 
-		if (setting->fallback && (!set || !*set) && !settings_is_given(&seen, setting->variable))
+		if (!setting->fallback || (set && *set))
+			continue;
+		if (may_be_in_a_file)
+			settings_read(&seen, environ, machine_wide, settings_unheard, NULL);
+		may_be_in_a_file = false;
+		if (!settings_is_given(&seen, setting->variable))
 			set_variable(setting->variable, setting->fallback);
 	}
 }
 
-/* Check the options' values, and put them into the environment. */
-static void apply(void)
+/* Check the options' values, and put them into the environment. A file is checked where it counts. */
+static void apply(bool *bad)
 {
 	static struct settings scratch;
-	bool bad = false;
 
 	for (struct setting *setting = settings_of_options; setting < settings_of_options + GIVEN_COUNT; setting++) {
-		const char *inherited = getenv(setting->variable), *value = setting->given;
+		const char *inherited = getenv(setting->variable), *value = setting->given && *setting->given ? setting->given : NULL;
 		char shown[40];
 
-		if (value && *value) {
-			snprintf(shown, sizeof shown, "--%s", setting->option);
-			if (setting->letter == CONFIG)
-				value = absolute(value);
-			if (!settings_set(&scratch, setting->variable, shown, value, complain, &bad))
-				continue;
+		if (setting->letter == CONFIG) {
+			if (value || (inherited && *inherited))
+				set_variable(setting->variable, absolute(value ? value : inherited));
+			continue;
+		}
+		snprintf(shown, sizeof shown, "--%s", setting->option);
+		if (value && settings_set(&scratch, setting->variable, shown, value, complain, bad))
 			set_variable(setting->variable, setting->letter == RULE ? joined(value, inherited) : value);
-		} else if (setting->letter == CONFIG && inherited && *inherited)
-			set_variable(setting->variable, absolute(inherited));
 	}
-	if (bad)
-		exit(EXIT_OWN_FAILURE);
 }
 
 void given_apply(void)
 {
+	const bool machine_wide = machine_preloads_us();
 	bool bad = false;
 
-	apply();
-	apply_fallbacks();
-	settings_read(&settings, environ, machine_preloads_us(), complain, &bad);
+	apply(&bad);
+	apply_fallbacks(machine_wide);
+	settings_read(&settings, environ, machine_wide, complain, &bad);
 	if (bad)
 		exit(EXIT_OWN_FAILURE);
 }
@@ -178,5 +170,5 @@ void given_read_for(const char *file, const char *name)
 		return;
 	/* It stays: what is read last is what is asked. */
 	program_assume(file ? realpath(file, NULL) : NULL, name);
-	settings_read(&settings, environ, machine_preloads_us(), ignore, NULL);
+	settings_read(&settings, environ, machine_preloads_us(), settings_unheard, NULL);
 }

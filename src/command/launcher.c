@@ -118,7 +118,7 @@ static const char *with_comma(const char *before, const char *id)
 	if (!before)
 		return id;
 	if (asprintf(&list, "%s,%s", before, id) < 0)
-		checked(NULL);
+		fail_memory();
 	return list;
 }
 
