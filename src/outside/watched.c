@@ -461,6 +461,9 @@ void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts)
 	w->keeps = w->unseen = false;
 	if (at < 0)
 		return;
+	/* It has none when another program's rules count from now on. */
+	if (!w->limits)
+		arm_take_off(w, at);
 	if (socket_look(at, w->flags, &look)) {
 		if (!w->limits && (look.connecting || look.established || is_ending(&look)))
 			w->limits = limits_of(at, NULL);

@@ -302,6 +302,40 @@ Test(outside, a_rule_that_spares_a_program, .timeout = 30)
 	cr_assert(strstr(run->errors, "has no limits: rule 1 switches them off") && count_of(run->errors, "\n") == 1, "%s", run->errors);
 }
 
+/* They begin at all moments between two scans, and each is told of. */
+Test(outside, connects_begun_at_any_time, .timeout = 30)
+{
+	need_watcher();
+	struct blackhole *hole = blackhole_start(AF_INET);
+	const unsigned port = blackhole_port(hole);
+	char script[1200] = "";
+
+	for (int i = 1; i <= 10; i++)
+		strcat(script, text("sock #%d tcp4; nonblock #%d 1; connect #%d %u; sleep 20; ", i, i, i, port));
+	struct run *run = play(&(struct setting){ .connect_ms = 1500, .outside = true }, "%s sleep 2000", script);
+
+	expect_clean(run);
+	cr_assert_eq(count_of(run->errors, "timed out after 1."), 10, "%s", run->errors);
+	blackhole_finish(hole);
+}
+
+/* A connect that one program began is the next one's, and that has no deadline. */
+Test(outside, a_rule_of_the_next_program, .timeout = 30)
+{
+	need_watcher();
+	struct blackhole *hole = blackhole_start(AF_INET);
+	const struct setting setting = { .connect_ms = 1500, .outside = true, .environment = { "SNDTIMEO_RULES=program=exe off" } };
+	struct run *run = play(&setting, "sock tcp4; nonblock 1; connect %u; sleep 700; rawopt @before user_timeout; exec 3 as=/proc/self/exe; "
+			       "adopt 3 tcp4; sleep 1800; rawopt @after user_timeout; getopt error", blackhole_port(hole));
+
+	expect_clean(run);
+	expect(run, "before.value", 1500);
+	expect(run, "after.value", 0);
+	expect(run, "getopt.value", 0);
+	cr_assert_str_empty(run->errors);
+	blackhole_finish(hole);
+}
+
 Test(outside, a_connect_that_was_late, .timeout = 30)
 {
 	need_watcher();

@@ -744,7 +744,8 @@ static void set_limit(const struct step *step, const char *key, const char *vari
 		setenv(variable, value, 1);
 }
 
-/* exec FD [send=DUR] [connect=DUR]: go on with the rest of the script in a new image, the slot's descriptor as FD */
+/* exec FD [send=DUR] [connect=DUR] [as=PATH]: go on with the rest of the script in a new image, which is begun by another path of the
+ * same file, the slot's descriptor as FD */
 static void step_exec(struct step *step)
 {
 	struct slot *slot = slot_of(step);
@@ -760,7 +761,7 @@ static void step_exec(struct step *step)
 		die("dup2: %s", strerror(errno));
 	char *arguments[] = { program, remaining_script, NULL };
 
-	execv(program, arguments);
+	execv(option(step, "as", program), arguments);
 	die("%s: %s", program, strerror(errno));
 }
 
