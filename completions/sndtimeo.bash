@@ -76,7 +76,7 @@ _sndtimeo_find_command() {
 _sndtimeo() {
 	local word=${COMP_WORDS[COMP_CWORD]} option place before
 	local options='-c --connect -s --send --send-total --min-rate --unacked --policy --rule --config --log --log-format
-		-v --verbose --dry-run --summary --inside --outside --check --force --attach --for --status -h --help -V --version'
+		-v --verbose --dry-run --summary --inside --outside --check --force --attach --for --status --follow --json -h --help -V --version'
 	COMPREPLY=()
 	_sndtimeo_find_command
 	if [[ $option ]]; then

@@ -28,15 +28,17 @@
 #include "status.h"
 #include "way.h"
 
-enum { CHECK = 512, STATUS, FORCE, ATTACH, FOR, OUTSIDE, INSIDE };
+enum { CHECK = 512, STATUS, FOLLOW, JSON, FORCE, ATTACH, FOR, OUTSIDE, INSIDE };
 /* Those that are no settings, and the end of the list. */
-enum { N_OTHERS = 10 };
+enum { N_OTHERS = 12 };
 
 /* What is to be done. */
 struct request {
 	bool check;
 	bool force;
 	const char *status; /* the process to look at */
+	bool follow;        /* once a second */
+	bool json;          /* in JSON */
 	const char *attach; /* the processes to watch, with commas in between */
 	int32_t for_ms;     /* for so long; 0: any time */
 	enum way way;
@@ -60,7 +62,8 @@ static const char help[] =
 	"      --check           tell whether and how COMMAND can be limited, no more\n"
 	"      --force           run COMMAND even if it cannot be limited\n"
 	"      --attach PID[,PID]... [--for DUR]  limit processes that run\n"
-	"      --status PID      tell what limits a running process has\n"
+	"      --status PID [--follow] [--json]  tell what limits a running process has,\n"
+	"                        and how its connections are doing (each second)\n"
 	"  -h, --help, -V, --version\n"
 	"DUR is a number with ms, s, m or h (default s); 0 or off: no limit. What no\n"
 	"option says is taken from SNDTIMEO_CONNECT, SNDTIMEO_SEND and so on.\n"
@@ -102,6 +105,7 @@ static void make_options(struct option options[GIVEN_COUNT + N_OTHERS])
 	static const struct option others[] = {
 		{"check", no_argument, NULL, CHECK},       {"force", no_argument, NULL, FORCE},
 		{"status", required_argument, NULL, STATUS}, {"help", no_argument, NULL, 'h'},
+		{"follow", no_argument, NULL, FOLLOW},     {"json", no_argument, NULL, JSON},
 		{"attach", required_argument, NULL, ATTACH}, {"for", required_argument, NULL, FOR},
 		{"outside", no_argument, NULL, OUTSIDE},   {"inside", no_argument, NULL, INSIDE},
 		{"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
@@ -159,6 +163,12 @@ static char **read_options(int argc, char **argv, struct request *request)
 		case STATUS:
 			request->status = optarg;
 			break;
+		case FOLLOW:
+			request->follow = true;
+			break;
+		case JSON:
+			request->json = true;
+			break;
 		case ATTACH:
 			request->attach = with_comma(request->attach, optarg);
 			break;
@@ -180,6 +190,8 @@ static char **read_options(int argc, char **argv, struct request *request)
 		fail(running, "looks at a process that runs, and takes no COMMAND");
 	if (request->for_ms && !request->attach)
 		fail("--for", "tells how long to watch, and goes with --attach");
+	if ((request->follow || request->json) && !request->status)
+		fail(request->follow ? "--follow" : "--json", "tells how to look at a process, and goes with --status");
 	if (!running && optind >= argc) {
 		fputs("sndtimeo: no COMMAND to run\n", stderr);
 		fail_usage();
@@ -209,7 +221,7 @@ int main(int argc, char **argv)
 	program_assume_any();
 
 	if (request.status)
-		finish_output(status(request.status));
+		finish_output(status(request.status, request.json, request.follow));
 	given_apply();
 	if (request.attach)
 		exit(outside_attach(request.attach, request.for_ms));

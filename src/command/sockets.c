@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,18 @@ static enum socket_state state_of(int fd, const struct look *look)
 	return look && look->state > 0 && look->state < SOCKET_STATES ? (enum socket_state)look->state : SOCKET_CLOSED;
 }
 
+static void take_traffic(int fd, const struct look *look, struct socket_facts *facts)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof info;
+
+	if (look->partial || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+		return;
+	facts->has_traffic = true;
+	facts->look = *look;
+	facts->retransmitted = info.tcpi_total_retrans;
+}
+
 /* Returns false if it is no socket that limits can cover. */
 static bool ask(int fd, struct socket_facts *facts)
 {
@@ -92,6 +105,8 @@ static bool ask(int fd, struct socket_facts *facts)
 	facts->local = socket_local(fd);
 	facts->outstanding = looked && look.outstanding;
 	facts->unacknowledged = socket_unacknowledged(fd);
+	if (looked && facts->state != SOCKET_LISTEN)
+		take_traffic(fd, &look, facts);
 	facts->nonblocking = socket_nonblocking(fd);
 	facts->ended = socket_ended(fd);
 	facts->send_timeout_us = socket_own_send_timeout_us(fd, NULL);
@@ -264,4 +279,15 @@ struct sockets sockets_of(const struct process *process, bool with_unix)
 	sockets.count = kept;
 	qsort(sockets.all, sockets.count, sizeof *sockets.all, by_fd);
 	return sockets;
+}
+
+int64_t sockets_not_sent(const struct socket_facts *facts)
+{
+	/* They are asked one after the other, and it goes on. */
+	return facts->look.not_sent < facts->unacknowledged ? facts->look.not_sent : facts->unacknowledged;
+}
+
+int64_t sockets_in_flight(const struct socket_facts *facts)
+{
+	return facts->unacknowledged - sockets_not_sent(facts);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "connection/look.h"
 #include "outside/process.h"
 #include "limits/destination.h"
 
@@ -46,6 +47,9 @@ struct socket_facts {
 	bool has_user_timeout;   /**< MPTCP and unix sockets have none */
 	int user_timeout_ms;     /**< 0: the kernel's own */
 	bool is_unix;
+	bool has_traffic;        /**< what follows is known: it is a TCP connection, and the kernel says all of it */
+	struct look look;
+	uint32_t retransmitted;  /**< segments sent again, ever */
 };
 
 struct sockets {
@@ -57,5 +61,10 @@ struct sockets {
 
 /** @param with_unix whether unix stream sockets are covered, too */
 struct sockets sockets_of(const struct process *process, bool with_unix);
+
+/** Bytes of a connection with traffic that were sent and are not acknowledged, */
+int64_t sockets_in_flight(const struct socket_facts *facts);
+/** and that wait for the window, or for room in the network. */
+int64_t sockets_not_sent(const struct socket_facts *facts);
 
 #endif

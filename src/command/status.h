@@ -5,6 +5,8 @@
 #ifndef SNDTIMEO_STATUS_H
 #define SNDTIMEO_STATUS_H
 
+#include <stdbool.h>
+
 enum {
 	STATUS_ACTIVE = 0,
 	STATUS_NOT_ACTIVE = 1,
@@ -12,7 +14,8 @@ enum {
 };
 
 /** Say it on standard output, which is not flushed, or why it cannot be said in one line on standard error.
- * @return the exit status */
-int status(const char *pid);
+ * @param following once a second, until the process ends or somebody has seen enough (follow.h)
+ * @return the exit status; when following, STATUS_ACTIVE or STATUS_FAILED */
+int status(const char *pid, bool as_json, bool following);
 
 #endif

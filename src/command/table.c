@@ -5,293 +5,58 @@
 #include "table.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "connection/socket.h"
-#include "connection/stall.h"
 #include "base/text.h"
+#include "grid.h"
+#include "judge.h"
 
 enum { FD, PEER, STATE, NO_PROGRESS, UNACKNOWLEDGED, ARMED, COLUMNS };
 
-/* Room for the longest unix path, and for all limits with two remarks. */
-#define CELL_SIZE 256
-
-struct row {
-	char cells[COLUMNS][CELL_SIZE];
-};
-
-/* A socket, what the library remembers of it, and the limits that are for it. */
-struct seen {
-	const struct table *table;
-	const struct socket_facts *facts;
-	const struct memory *slot; /* NULL: nothing is remembered, or it cannot be known */
-	struct limits limits;
-	bool limits_known;
-};
-
-static const char *state_name(const struct socket_facts *facts)
+static void add_no_progress(struct text *cell, int64_t ms)
 {
-	static const char *const names[SOCKET_STATES] = {
-		[SOCKET_ESTABLISHED] = "ESTABLISHED",
-		[SOCKET_SYN_SENT] = "SYN-SENT",
-		[SOCKET_SYN_RECEIVED] = "SYN-RECEIVED",
-		[SOCKET_FIN_WAIT_1] = "FIN-WAIT-1",
-		[SOCKET_FIN_WAIT_2] = "FIN-WAIT-2",
-		[SOCKET_TIME_WAIT] = "TIME-WAIT",
-		[SOCKET_CLOSED] = "CLOSED",
-		[SOCKET_CLOSE_WAIT] = "CLOSE-WAIT",
-		[SOCKET_LAST_ACK] = "LAST-ACK",
-		[SOCKET_LISTEN] = "LISTEN",
-		[SOCKET_CLOSING] = "CLOSING",
-		[SOCKET_NEW_SYN_RECEIVED] = "SYN-RECEIVED",
-	};
-
-	return names[facts->state];
-}
-
-static bool can_send(const struct socket_facts *facts)
-{
-	return facts->state == SOCKET_ESTABLISHED || facts->state == SOCKET_CLOSE_WAIT;
-}
-
-static bool is_connecting(const struct socket_facts *facts)
-{
-	return facts->state == SOCKET_SYN_SENT || facts->state == SOCKET_SYN_RECEIVED;
-}
-
-static void add_peer(struct text *cell, const struct socket_facts *facts)
-{
-	if (facts->state == SOCKET_LISTEN) {
-		text_add(cell, "(listening at ");
-		text_add_destination(cell, &facts->local);
-		text_add(cell, ")");
-	} else if (facts->peer.kind == DESTINATION_UNKNOWN)
-		text_add(cell, "-");
-	else
-		text_add_destination(cell, &facts->peer);
-}
-
-/* ---- the time without progress ----------------------------------------------------------------------------------- */
-
-/* Whether the program waited to send when the library last looked, which it does forty times in the time of the limit. */
-static bool waits(const struct seen *seen, int64_t now_ns)
-{
-	const int32_t limit_ms = seen->limits_known ? seen->limits.send_ms : 0;
-	const int64_t recently_ns = 3 * NS_PER_S + limit_ms * NS_PER_MS / 10;
-	const int64_t refused_ns = seen->slot ? atomic_load(&seen->slot->clock.refused_ns) : 0;
-
-	return refused_ns > 0 && refused_ns >= now_ns - recently_ns && seen->facts->outstanding && can_send(seen->facts) &&
-	       !seen->facts->ended;
-}
-
-static void add_no_progress(struct text *cell, const struct seen *seen)
-{
-	const int64_t now_ns = clock_now_ns() + process_clock_ahead_ns(seen->table->process);
-	const int64_t since_ms = seen->slot ? stall_since_ms(atomic_load(&seen->slot->clock.moved)) : 0;
-
-	if (!can_send(seen->facts))
-		text_add(cell, "-");
-	else if (!seen->facts->asked || !seen->table->held->has_slots)
+	if (ms == NOT_TOLD)
 		text_add(cell, "?");
-	else if (!waits(seen, now_ns) || !since_ms)
+	else if (ms == NOBODY_WAITS)
 		text_add(cell, "-");
 	else
-		text_add_seconds(cell, now_ns / NS_PER_MS > since_ms ? now_ns / NS_PER_MS - since_ms : 0);
+		text_add_seconds(cell, ms);
 }
 
-/* ---- the limits -------------------------------------------------------------------------------------------------- */
-
-/* The limits that hold, and remarks on those that do not. */
-struct armed {
-	struct limits holds;
-	struct text remarks;
-	char buffer[CELL_SIZE];
-};
-
-static void remark(struct armed *armed, const char *what)
+static void fill(const struct grid *grid, size_t row, const struct inspection *inspection, const struct socket_facts *facts)
 {
-	text_add(&armed->remarks, armed->remarks.length ? ", " : "");
-	text_add(&armed->remarks, what);
-}
-
-static void remark_own(struct armed *armed, const char *option, int64_t ms)
-{
-	remark(armed, "own ");
-	text_add(&armed->remarks, option);
-	text_add(&armed->remarks, " of ");
-	text_add_seconds(&armed->remarks, ms);
-}
-
-/* Every send is tried without waiting and waited for by the library: nothing of that is on the socket. */
-static void judge_send(struct armed *armed, const struct seen *seen)
-{
-	const struct socket_facts *facts = seen->facts;
-
-	if (!seen->limits.send_ms && !seen->limits.send_total_ms)
-		return;
-	if (facts->send_timeout_us > 0 && !facts->nonblocking && !seen->table->settings->dry_run) {
-		remark_own(armed, "SO_SNDTIMEO", facts->send_timeout_us / 1000);
-		text_add(&armed->remarks, " too");
-	}
-	armed->holds.send_ms = seen->limits.send_ms;
-	armed->holds.send_total_ms = seen->limits.send_total_ms;
-	armed->holds.min_rate = facts->is_unix ? 0 : seen->limits.min_rate;
-}
-
-/* The kernel has the deadline, or the library keeps it itself while its caller waits. */
-static void judge_connect(struct armed *armed, const struct seen *seen)
-{
-	const struct socket_facts *facts = seen->facts;
-	const int own_ms = facts->has_user_timeout ? facts->user_timeout_ms : 0;
-
-	if (!seen->limits.connect_ms)
-		return;
-	if (own_ms > 0 && own_ms < seen->limits.connect_ms && !seen->table->settings->dry_run)
-		remark_own(armed, "TCP_USER_TIMEOUT", own_ms);
-	else
-		armed->holds.connect_ms = seen->limits.connect_ms;
-}
-
-static void judge_unacked(struct armed *armed, const struct seen *seen)
-{
-	const struct socket_facts *facts = seen->facts;
-
-	if (!seen->limits.unacked_ms || facts->is_unix)
-		return;
-	if (seen->table->settings->dry_run || (facts->has_user_timeout && facts->user_timeout_ms == seen->limits.unacked_ms))
-		armed->holds.unacked_ms = seen->limits.unacked_ms;
-	else if (!facts->has_user_timeout)
-		remark(armed, "MPTCP has no TCP_USER_TIMEOUT");
-	else if (facts->user_timeout_ms > 0)
-		remark_own(armed, "TCP_USER_TIMEOUT", facts->user_timeout_ms);
-	else
-		remark(armed, "TCP_USER_TIMEOUT is not set");
-}
-
-static void add_holding(struct text *cell, const struct limits *limits)
-{
-	char buffer[LIMITS_SIZE];
-	struct text all;
-
-	if (!limits_any(limits)) {
-		text_add(cell, "none");
-		return;
-	}
-	text_start(&all, buffer, sizeof buffer);
-	text_add_limits(&all, limits);
-	/* The policy comes last, and is no limit. */
-	*strrchr(buffer, ' ') = '\0';
-	text_add(cell, buffer);
-}
-
-static void add_judged(struct text *cell, const struct seen *seen)
-{
-	struct armed armed = {0};
-
-	text_start(&armed.remarks, armed.buffer, sizeof armed.buffer);
-	if (is_connecting(seen->facts)) {
-		judge_connect(&armed, seen);
-	} else {
-		judge_send(&armed, seen);
-		judge_unacked(&armed, seen);
-	}
-	if (seen->table->settings->dry_run && limits_any(&armed.holds))
-		remark(&armed, "dry run");
-	add_holding(cell, &armed.holds);
-	if (armed.remarks.length) {
-		text_add(cell, " (");
-		text_add(cell, armed.buffer);
-		text_add(cell, ")");
-	}
-}
-
-/* Which rule is for it was not looked up, or we do not know. */
-static void add_by_rule(struct text *cell, bool dry_run)
-{
-	text_add(cell, dry_run ? "by its rule (dry run)" : "by its rule");
-}
-
-static void add_armed(struct text *cell, const struct seen *seen)
-{
-	const struct socket_facts *facts = seen->facts;
-
-	if (facts->ended)
-		text_add(cell, "timed out");
-	else if (!can_send(facts) && !is_connecting(facts) && facts->state != SOCKET_LISTEN)
-		text_add(cell, "-");
-	else if (!facts->asked || !seen->table->settings)
-		text_add(cell, "?");
-	else if (seen->limits_known)
-		add_judged(cell, seen);
-	else
-		add_by_rule(cell, seen->table->settings->dry_run);
-}
-
-/* ---- the rows ---------------------------------------------------------------------------------------------------- */
-
-static struct seen see(const struct table *table, const struct socket_facts *facts)
-{
-	struct seen seen = {.table = table, .facts = facts};
-
-	seen.slot = facts->asked ? held_slot(table->held, facts->number) : NULL;
-	if (!table->settings)
-		return seen;
-	seen.limits_known = true;
-	if (table->settings->rules.count)
-		seen.limits_known = held_limits(table->process, seen.slot, &seen.limits);
-	else
-		seen.limits = table->settings->limits;
-	return seen;
-}
-
-static void fill(struct row *row, const struct seen *seen)
-{
+	const struct judged judged = judge(inspection, facts, clock_now_ns());
 	struct text cells[COLUMNS];
 
-	for (size_t i = 0; i < COLUMNS; i++)
-		text_start(&cells[i], row->cells[i], CELL_SIZE);
-	text_add_number(&cells[FD], seen->facts->fd);
-	add_peer(&cells[PEER], seen->facts);
-	text_add(&cells[STATE], state_name(seen->facts));
-	add_no_progress(&cells[NO_PROGRESS], seen);
-	if (seen->facts->state == SOCKET_LISTEN)
+	for (size_t column = 0; column < COLUMNS; column++)
+		text_start(&cells[column], grid_cell(grid, row, column), GRID_CELL_SIZE);
+	text_add_number(&cells[FD], facts->fd);
+	judge_peer(&cells[PEER], facts);
+	text_add(&cells[STATE], judge_state(facts));
+	add_no_progress(&cells[NO_PROGRESS], judged.no_progress_ms);
+	if (facts->state == SOCKET_LISTEN)
 		text_add(&cells[UNACKNOWLEDGED], "-");
 	else
-		text_add_bytes(&cells[UNACKNOWLEDGED], (uint64_t)seen->facts->unacknowledged);
-	add_armed(&cells[ARMED], seen);
+		text_add_bytes(&cells[UNACKNOWLEDGED], (uint64_t)facts->unacknowledged);
+	text_add(&cells[ARMED], judged.armed);
 }
 
-static void print(const struct row *rows, size_t count)
+bool table_print(const struct inspection *inspection)
 {
-	int widths[COLUMNS] = {0};
+	static const char *const heading[COLUMNS] = {"FD", "PEER", "STATE", "NO PROGRESS", "UNACKNOWLEDGED", "LIMITS ARMED"};
+	const struct sockets *sockets = &inspection->sockets;
+	struct grid grid;
 
-	for (size_t i = 0; i < count; i++)
-		for (size_t column = 0; column < COLUMNS; column++)
-			if ((int)strlen(rows[i].cells[column]) > widths[column])
-				widths[column] = (int)strlen(rows[i].cells[column]);
-	for (size_t i = 0; i < count; i++) {
-		for (size_t column = 0; column < ARMED; column++)
-			printf("%-*s  ", widths[column], rows[i].cells[column]);
-		puts(rows[i].cells[ARMED]);
-	}
-}
-
-bool table_print(const struct table *table, const struct sockets *sockets)
-{
-	static const struct row heading = {{"FD", "PEER", "STATE", "NO PROGRESS", "UNACKNOWLEDGED", "LIMITS ARMED"}};
-	struct row *rows = calloc(sockets->count + 1, sizeof *rows);
-
-	if (!rows)
+	if (!grid_start(&grid, COLUMNS, sockets->count + 1))
 		return false;
-	rows[0] = heading;
-	for (size_t i = 0; i < sockets->count; i++) {
-		const struct seen seen = see(table, &sockets->all[i]);
-
-		fill(&rows[i + 1], &seen);
-	}
-	print(rows, sockets->count + 1);
-	free(rows);
+	for (size_t column = 0; column < COLUMNS; column++)
+		strcpy(grid_cell(&grid, 0, column), heading[column]);
+	for (size_t i = 0; i < sockets->count; i++)
+		fill(&grid, i + 1, inspection, &sockets->all[i]);
+	grid_fit(&grid);
+	for (size_t row = 0; row < grid.rows; row++)
+		grid_print(&grid, row, stdout, 2, 0);
+	grid_end(&grid);
 	return true;
 }
