@@ -235,26 +235,51 @@ static void look_up(struct walk *w, size_t first, size_t end)
 			*pointer_of(i) = find_elsewhere()(RTLD_NEXT, names + w->names_at[i]);
 }
 
+/** What a libc may be without: newer than what we ask for, or in glibc alone. */
+static const uint8_t optional[] = {
+	NUMBER_OF(__read_chk), NUMBER_OF(__recv_chk), NUMBER_OF(__recvfrom_chk), NUMBER_OF(__poll_chk),
+	NUMBER_OF(__ppoll_chk), NUMBER_OF(epoll_pwait2), NUMBER_OF(fcntl64), NUMBER_OF(sendfile64),
+	NUMBER_OF(closefrom), NUMBER_OF(__vdprintf_chk), NUMBER_OF(_Fork),
+	NUMBER_OF(execvpe), NUMBER_OF(preadv2), NUMBER_OF(preadv64v2), NUMBER_OF(pwritev2),
+	NUMBER_OF(pwritev64v2), NUMBER_OF(pthread_key_create), NUMBER_OF(pthread_setspecific), NUMBER_OF(freopen64), NUMBER_OF(quick_exit), NUMBER_OF(fexecve),
+#define LIBC_OPTIONAL(name) NUMBER_OF(name),
+	TIME64_FUNCTIONS(LIBC_OPTIONAL)
+#undef LIBC_OPTIONAL
+};
+
+static long absent(void)
+{
+	errno = ENOSYS;
+	return -1;
+}
+
+static void close_from(int first)
+{
+	libc.syscall(SYS_close_range, first < 0 ? 0 : first, ~0u, 0);
+}
+
+/** Whoever looks for a function at run time (dlsym(3), weak symbols) finds ours, and calls it where libc has none. */
+static void fill_in(void)
+{
+	if (!libc._Fork)
+		libc._Fork = libc.fork;
+	if (!libc.closefrom)
+		libc.closefrom = close_from;
+	for (size_t i = 0; i < sizeof optional; i++)
+		if (optional[i] < REST && !*pointer_of(optional[i]))
+			*pointer_of(optional[i]) = (void *)absent;
+}
+
 void bind_libc(void)
 {
 	struct walk w;
 	look_up(&w, 0, REST);
 	errno_start();
+	fill_in();
 }
 
-/** Whether a libc may be without a function: newer than what we ask for, or in glibc alone. */
 static bool may_be_missing(size_t function)
 {
-	static const uint8_t optional[] = {
-		NUMBER_OF(__read_chk), NUMBER_OF(__recv_chk), NUMBER_OF(__recvfrom_chk), NUMBER_OF(__poll_chk),
-		NUMBER_OF(__ppoll_chk), NUMBER_OF(epoll_pwait2), NUMBER_OF(fcntl64), NUMBER_OF(sendfile64),
-		NUMBER_OF(close_range), NUMBER_OF(closefrom), NUMBER_OF(__vdprintf_chk), NUMBER_OF(_Fork),
-		NUMBER_OF(execvpe), NUMBER_OF(preadv2), NUMBER_OF(preadv64v2), NUMBER_OF(pwritev2),
-		NUMBER_OF(pwritev64v2), NUMBER_OF(pthread_key_create), NUMBER_OF(pthread_setspecific), NUMBER_OF(freopen64), NUMBER_OF(quick_exit), NUMBER_OF(fexecve),
-#define LIBC_OPTIONAL(name) NUMBER_OF(name),
-		TIME64_FUNCTIONS(LIBC_OPTIONAL)
-#undef LIBC_OPTIONAL
-	};
 	for (size_t i = 0; i < sizeof optional; i++)
 		if (optional[i] == function)
 			return true;

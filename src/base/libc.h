@@ -114,7 +114,7 @@ extern int __recvmmsg_time64(int, struct mmsghdr *, unsigned, int, struct timesp
  * some that we only use, found in the same way because that is cheaper than a relocation. Those are in libc itself since
  * glibc 2.17: a program without threads need not have libpthread, which has pthread_sigmask(3) before glibc 2.32, and so
  * it is sigprocmask(2), the same call in glibc and musl.
- * NULL: that libc has no such function, and so nobody calls ours; what we use ourselves is asked for before.
+ * What that libc does not have gives ENOSYS, for whoever finds ours at run time; what we use ourselves is asked for before.
  */
 #define LIBC_FUNCTIONS(F)                                                                                          \
 	F(write) F(send) F(sendto) F(sendmsg) F(writev) F(sendmmsg) F(sendfile) F(sendfile64) F(splice)            \
@@ -122,7 +122,7 @@ extern int __recvmmsg_time64(int, struct mmsghdr *, unsigned, int, struct timesp
 	F(poll) F(ppoll) F(__poll_chk) F(__ppoll_chk) F(select) F(pselect)                                         \
 	F(epoll_wait) F(epoll_pwait) F(epoll_pwait2) F(epoll_ctl)                                                  \
 	F(socket) F(socketpair) F(connect) F(listen) F(accept) F(accept4) F(getpeername) F(getsockopt) F(setsockopt)             \
-	F(fcntl) F(fcntl64) F(ioctl) F(dup) F(dup2) F(dup3) F(close) F(close_range) F(closefrom)                   \
+	F(fcntl) F(fcntl64) F(ioctl) F(dup) F(dup2) F(dup3) F(close) F(closefrom)                   \
 	F(fdopen) F(fclose) F(freopen) F(freopen64) F(fileno) F(vdprintf) F(__vdprintf_chk) F(fork) F(_Fork) F(prctl) F(unshare) F(syscall)                               \
 	F(_exit) F(_Exit) F(quick_exit) F(execve) F(execv) F(execvp) F(execvpe) F(fexecve)                         \
 	F(getauxval) TIME64_FUNCTIONS(F)                                                                           \

@@ -203,7 +203,7 @@ static int connect_blocking(int fd, uint32_t word, const struct sockaddr *to, so
 }
 
 /** A unix socket waits only for its owner's backlog, in the kernel: what is left of the deadline is SO_SNDTIMEO. */
-static int connect_unix(int fd, uint32_t word, const struct sockaddr *to, socklen_t length)
+__attribute__((cold)) static int connect_unix(int fd, uint32_t word, const struct sockaddr *to, socklen_t length)
 {
 	struct connection c;
 	struct deadline d = {.limits = limits_for(to, length), .begun_ns = clock_now_ns()};

@@ -364,7 +364,7 @@ int close_range_limited(unsigned first, unsigned last, int flags)
 		closing(fd);
 	for (int ours; active && first <= last && (ours = duplicate_next(first)) >= 0 && (unsigned)ours <= last;) {
 		if ((unsigned)ours > first)
-			result = libc.close_range(first, (unsigned)ours - 1, flags);
+			result = (int)libc.syscall(SYS_close_range, first, (unsigned)ours - 1, flags);
 		if (result < 0)
 			return result;
 		first = (unsigned)ours + 1;
@@ -373,7 +373,7 @@ int close_range_limited(unsigned first, unsigned last, int flags)
 		if (first > last)
 			return 0;
 	}
-	result = libc.close_range(first, last, flags);
+	result = (int)libc.syscall(SYS_close_range, first, last, flags);
 	if (first <= last)
 		descriptor_leaving_range(first, last);
 	return result;

@@ -65,7 +65,7 @@ static bool is_late(const struct look *look, int64_t since_ns, int64_t now_ns)
 	       (look->lost || (look->last_sent_ns > late_ns && now_ns - since_ns > late_ns));
 }
 
-void nudge(struct connection *c, int64_t left_ns)
+__attribute__((cold)) void nudge(struct connection *c, int64_t left_ns)
 {
 	struct memory *m = c->memory;
 	if (m == &c->own || settings.dry_run)

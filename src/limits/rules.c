@@ -671,7 +671,7 @@ static int read_all(int fd, char *text, size_t *length)
 	return TOO_LARGE;
 }
 
-size_t rules_add_file(struct rules *rules, const char *path, rules_complain *complain, rules_set *set, void *context)
+__attribute__((cold)) size_t rules_add_file(struct rules *rules, const char *path, rules_complain *complain, rules_set *set, void *context)
 {
 	/* Without O_NONBLOCK a FIFO would be waited for; a terminal must not become ours. */
 	const int fd = libc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -366,7 +366,7 @@ static __attribute__((noinline)) long syscall_watched(long number, long a, long 
 #endif
 	if (number == SYS_dup3)
 		return dup3((int)a, (int)b, (int)c);
-	if (number == SYS_close_range && libc.close_range)
+	if (number == SYS_close_range)
 		return close_range_limited((unsigned)a, (unsigned)b, (int)c);
 	const bool sandboxes = ((number == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER)) ||
 	                        (number == SYS_prctl && a == PR_SET_SECCOMP)) && may_be_sandboxed();

@@ -98,7 +98,7 @@ static bool is_static_pie(int fd, const ElfW(Phdr) *dynamic)
 }
 
 /** @return why the library is not loaded into it; NULL: it is, or it is for another machine, or it is no program. */
-static const char *why_unreached(int fd)
+__attribute__((cold)) static const char *why_unreached(int fd)
 {
 	union head head;
 	const ssize_t got = libc.pread(fd, &head, sizeof head, 0);
@@ -173,7 +173,7 @@ void unreached_exec(const char *path, char *const *environment)
 	errno = before;
 }
 
-void unreached_exec_by_name(const char *name, char *const *environment)
+__attribute__((cold)) void unreached_exec_by_name(const char *name, char *const *environment)
 {
 	char path[PATH_MAX];
 	if (!name || !is_asked_for(environment))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The library beside this machine's libc without some of its functions, as older ones are.
 
-What may be missing (may_be_missing() in src/base/libc.c) changes no limit. Without anything else nothing is limited, a
+What may be missing (optional in src/base/libc.c) changes no limit, and nobody who finds ours falls into a hole. Without anything else nothing is limited, a
 line says so, and the program runs as it does bare. TAP; from the environment: SNDTIMEO_TEST_LIBRARY,
 SNDTIMEO_TEST_SRCDIR, CC.
 """
@@ -68,8 +68,8 @@ def functions():
 
 
 def optional():
-    function = re.search(r'may_be_missing\(.*?\n}', (SOURCES / 'src/base/libc.c').read_text(), re.DOTALL)
-    return re.findall(r'NUMBER_OF\((\w+)\)', function[0])
+    table = re.search(r' optional\[] = {.*?\n}', (SOURCES / 'src/base/libc.c').read_text(), re.DOTALL)
+    return re.findall(r'NUMBER_OF\((\w+)\)', table[0])
 
 
 def limits_hold(libc, program, missing):
@@ -78,6 +78,14 @@ def limits_hold(libc, program, missing):
     if re.fullmatch(r'110 \d{3,4}\n', ran.stdout) and 'send to 127.0.0.1' in ran.stderr:
         return []
     return [f'without {", ".join(missing)}: {ran.returncode} {(ran.stdout + ran.stderr).strip()}']
+
+
+def those_found_can_be_called(libc, program):
+    # Newer than glibc 2.17, and one that is called by itself.
+    libc.lay_without([*optional(), 'close_range'])
+    return [f'{settings}: {ran.returncode} {(ran.stdout + ran.stderr).strip()}'
+            for settings in ({}, {'SNDTIMEO_SEND': '1'}) for ran in [libc.run(program, LD_PRELOAD=LIBRARY, **settings)]
+            if (ran.returncode, ran.stdout, ran.stderr) != (0, 'all called\n', '')]
 
 
 def nothing_is_limited(libc, missing):
@@ -96,7 +104,7 @@ def nothing_is_limited(libc, missing):
 def main():
     # Everything that is loaded by this interpreter is by that libc, too.
     maps = pathlib.Path('/proc/self/maps').read_text()
-    path = re.search(r'\s(/\S*/libc\.so\.6)$', maps, re.MULTILINE)
+    path = re.search(r'\s(/\S*/libc(?:\.so\.6|-2\.\d+\.so))$', maps, re.MULTILINE)
     if not path:
         print('1..0 # SKIP there is no libc.so.6 here')
         return 0
@@ -104,10 +112,13 @@ def main():
         libc = Libc(path[1], folder)
         program = os.path.join(folder, 'stalls')
         subprocess.run([*COMPILER, '-o', program, str(SOURCES / 'tests/launcher/musl.c')], check=True)
+        finder = os.path.join(folder, 'found')
+        subprocess.run([*COMPILER, '-w', '-o', finder, str(SOURCES / 'tests/libc/found.c'), '-ldl'], check=True)
         needed = [name for name in functions() if name not in optional()]
         tests = [
             ('with all of libc limits hold', lambda: limits_hold(libc, program, [])),
             ('without what may be missing limits hold', lambda: limits_hold(libc, program, optional())),
+            ('who looks for what is missing and finds ours can call it', lambda: those_found_can_be_called(libc, finder)),
             ('without anything else nothing is limited, and a line says so',
              lambda: [wrong for name in needed for wrong in nothing_is_limited(libc, name)]),
         ]

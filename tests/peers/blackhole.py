@@ -12,6 +12,6 @@ def fill(listener):
         held[-1].settimeout(0.2)
         try:
             held[-1].connect(listener.getsockname())
-        except TimeoutError:
+        except (TimeoutError, socket.timeout):   # another one before Python 3.10
             held.pop().close()
             return held
