@@ -98,6 +98,8 @@ static void print_limits(FILE *to, const struct inspection *inspection)
 void describe(FILE *to, const struct inspection *inspection)
 {
 	print_verdict(to, inspection);
+	if (inspection->watcher)
+		fprintf(to, "process %d (sndtimeo) limits it from outside\n", (int)inspection->watcher);
 	if (inspection->loaded)
 		print_library(to, &inspection->held);
 	if (inspection->active || inspection->by_environment)

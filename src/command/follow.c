@@ -24,7 +24,7 @@ struct following {
 	struct past past;
 	uint64_t began;        /* process_began(): a number that is used again is another process */
 	int64_t now_ns;
-	bool as_json, on_screen;
+	bool as_json, on_screen, looked_once;
 	char *shown;           /* what stands on the screen, or above the lines; allocated */
 	size_t length;
 };
@@ -43,6 +43,10 @@ static int look(struct following *f, pid_t id)
 			inspect_end(&now);
 		return error;
 	}
+	/* It is looked for once, which takes some time where there are many processes. */
+	if (!f->looked_once || f->inspection->watcher)
+		inspect_watcher(&now, f->inspection->watcher);
+	f->looked_once = true;
 	inspect_sockets(&now);
 	inspect_end(f->inspection);
 	*f->inspection = now;

@@ -11,6 +11,7 @@
 
 #include "limits/machine.h"
 #include "outside/configuration.h"
+#include "outside/watchers.h"
 
 /* The kernel's own limit on arguments and environment is 6 MiB; a process may point it elsewhere (prctl(2)). */
 #define MOST_ENVIRONMENT_BYTES ((size_t)8 << 20)
@@ -84,6 +85,16 @@ const struct settings *inspect_settings(const struct inspection *inspection)
 	if (inspection->held.kind == HELD_READ)
 		return &inspection->held.settings;
 	return inspection->by_environment ? &inspection->environment : NULL;
+}
+
+void inspect_watcher(struct inspection *inspection, pid_t known)
+{
+	const pid_t leader = inspection->process.leader;
+
+	if (known)
+		inspection->watcher = watchers_are(known, leader) ? known : 0;
+	else
+		inspection->watcher = watchers_find(leader);
 }
 
 void inspect_sockets(struct inspection *inspection)

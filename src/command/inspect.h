@@ -21,6 +21,7 @@ struct inspection {
 	bool by_environment;               /**< its settings are not known, but what its environment says of them, which is here: */
 	struct settings environment;
 	const char *rules_file;            /**< SNDTIMEO_CONFIG, which we do not open; NULL: none */
+	pid_t watcher;                     /**< of inspect_watcher(): who limits it from outside; 0: nobody that was found */
 	struct sockets sockets;            /**< of inspect_sockets() */
 	char *variables;
 };
@@ -31,6 +32,9 @@ int inspect(struct inspection *inspection, pid_t id);
 
 /** The settings that count in it, as far as they are known; NULL: they are not. */
 const struct settings *inspect_settings(const struct inspection *inspection);
+
+/** Who limits it from outside, too. @param known who did so when it was asked last; 0: look for one */
+void inspect_watcher(struct inspection *inspection, pid_t known);
 
 /** Its sockets, too. */
 void inspect_sockets(struct inspection *inspection);

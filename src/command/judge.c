@@ -208,7 +208,7 @@ static void add_armed(struct text *cell, const struct seen *seen)
 	if (facts->ended)
 		text_add(cell, "timed out");
 	else if (!seen->of->active)
-		text_add(cell, "none");
+		text_add(cell, seen->of->watcher ? "by its watcher" : "none");
 	else if (!can_send(facts) && !is_connecting(facts) && facts->state != SOCKET_LISTEN)
 		text_add(cell, "-");
 	else if (!facts->asked || !seen->settings)

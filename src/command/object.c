@@ -37,6 +37,7 @@ static void add_process(struct text *to, const struct inspection *inspection)
 	json_string(to, "program", inspection->process.name, sizeof inspection->process.name);
 	json_number(to, "pid", inspection->process.id);
 	json_bool(to, "active", inspection->active);
+	json_number(to, "watcher", inspection->watcher ? inspection->watcher : -1);
 	json_string(to, "library", inspection->loaded ? inspection->held.library : NULL, sizeof inspection->held.library);
 	text_start(&limits, buffer, sizeof buffer);
 	if (settings)

@@ -26,7 +26,9 @@
 #include "base/text.h"
 #include "fail.h"
 #include "limits/configured.h"
+#include "outside/configuration.h"
 #include "outside/watcher.h"
+#include "outside/watchers.h"
 #include "tell/line.h"
 #include "tell/report.h"
 #include "tell/summary.h"
@@ -206,12 +208,16 @@ static void say_watched(const struct member *member)
 	char said[200];
 	struct text text;
 
+	configuration_assume(member->configuration);
+	const struct limits *all = rules_for_all(&settings.rules);
+
 	text_start(&text, said, sizeof said);
 	text_add(&text, "watching ");
 	text_add_foreign(&text, member->process.name, 40);
 	text_add_format(&text, "[%jd]: ", (intmax_t)member->process.id);
-	text_add_limits(&text, &settings.limits);
+	text_add_limits(&text, all ? all : &settings.limits);
 	fprintf(stderr, "sndtimeo: %s%s\n", said, settings.dry_run ? ", dry run" : "");
+	configuration_assume(NULL);
 }
 
 static bool add_one(struct family *family, const char *word, size_t length)
@@ -230,8 +236,15 @@ static bool add_one(struct family *family, const char *word, size_t length)
 		return false;
 	}
 	const struct member *member = family_add(family, id);
+	const pid_t other = member ? watchers_find(member->process.leader) : 0;
 	int error = member ? watcher_may(member) : errno;
 
+	/* Each would take the other's options for the program's own, and put them back. */
+	if (other) {
+		fprintf(stderr, "sndtimeo: process %d is limited from outside already, by process %d: end that first (kill %d)\n", (int)id, (int)other,
+		        (int)other);
+		return false;
+	}
 	if (!error) {
 		say_watched(member);
 		return true;
@@ -260,6 +273,8 @@ int outside_attach(const char *ids, int64_t for_ms)
 			break;
 		ids += length + 1;
 	}
+	/* Whoever is stopped holds no limits. */
+	signal(SIGTSTP, SIG_IGN);
 	start_telling();
 	const struct verdicts verdicts = watcher_run(&family, for_ms ? clock_now_ns() + for_ms * NS_PER_MS : NEVER_NS);
 

@@ -76,6 +76,7 @@ static bool print_table(struct inspection *inspection)
 
 static bool print_object(struct inspection *inspection)
 {
+	inspect_watcher(inspection, 0);
 	inspect_sockets(inspection);
 	object_print(stdout, inspection, NULL, clock_now_ns());
 	return true;
@@ -83,6 +84,7 @@ static bool print_object(struct inspection *inspection)
 
 static bool print_words(struct inspection *inspection)
 {
+	inspect_watcher(inspection, 0);
 	describe(stdout, inspection);
 	return !inspection->active || print_table(inspection);
 }

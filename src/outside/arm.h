@@ -4,7 +4,7 @@
  *
  * TCP_USER_TIMEOUT ends what is being connected, counted from the first SYN, and what is stalled, counted from when a
  * timer of the kernel's ran out first (net/ipv4/tcp_timer.c). The latter is put on late: a watcher that is killed leaves it
- * on what was stalled just then, and nowhere else. What the program has set itself is not changed.
+ * on what was being connected or was stalled just then, and nowhere else. What the program has set itself is not changed.
  */
 #ifndef SNDTIMEO_ARM_H
 #define SNDTIMEO_ARM_H

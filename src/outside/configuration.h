@@ -18,13 +18,16 @@ void configuration_of_program(const struct process *process);
  * Find the settings of the program that @p process runs, by the environment of this process. They stay where they are, and are the
  * same for all programs for which the same rules count.
  *
- * @param program what it ran when that was asked last, and now; allocated, NULL at first
+ * @param program which program it ran when that was asked last, and now; allocated, NULL at first
  * @param known the answer then: while it runs the same, nothing is read again
  * @return NULL: no rule names a program, or there is no memory
  */
 const struct configuration *configuration_find(const struct process *process, char **program, const struct configuration *known);
 
-/** Make them those that count (limits/configured.h); NULL: nothing changes. */
-void configuration_assume(const struct configuration *configuration);
+/** The number that configuration_assume() would return. */
+unsigned configuration_number(const struct configuration *configuration);
+
+/** Make them those that count (limits/configured.h); NULL: those of the beginning. @return a number for which they are; 0: the latter */
+unsigned configuration_assume(const struct configuration *configuration);
 
 #endif

@@ -6,8 +6,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +20,9 @@
 #define MOST_ENVIRONMENT_BYTES ((size_t)8 << 20)
 /** Orphans are looked for so far apart, while none of the family ends. */
 #define SWEEP_SLICE_NS NS_PER_S
+
+/** Descriptors up to this are where shells put standard error (exec 3>&2). */
+#define MOST_STANDARD 9
 
 static struct member *find(const struct family *family, pid_t id)
 {
@@ -129,7 +134,7 @@ struct member *family_add(struct family *family, pid_t id)
 		return fail(member, ESRCH);
 	if (!see_through(member, &member->process))
 		return fail(member, errno);
-	member->wishes_are_told = wishes_are_told(&member->seen);
+	member->machine = machine_of(&member->seen);
 	member->configuration = configuration_find(&member->seen, &member->program, NULL);
 	family->all[family->count++] = member;
 	return member;
@@ -139,17 +144,13 @@ void family_refresh(struct member *member)
 {
 	struct process now;
 
-	member->renewed = false;
 	if (process_find(&now, member->process.id) != 0 || process_began(now.id) != member->began)
 		return;
 	member->process = now;
 	if (process_find(&now, member->seen.id) != 0 || now.leader != member->process.id || now.ended)
 		see_through(member, &member->process);
-	member->wishes_are_told = wishes_are_told(&member->seen);
-	const struct configuration *before = member->configuration;
-
-	member->configuration = configuration_find(&member->seen, &member->program, before);
-	member->renewed = member->configuration != before;
+	member->machine = machine_of(&member->seen);
+	member->configuration = configuration_find(&member->seen, &member->program, member->configuration);
 }
 
 /* ---- children ---------------------------------------------------------------------------------------------------- */
@@ -321,6 +322,36 @@ void family_grow(struct family *family, void (*added)(const struct member *membe
 	if (is_sweep_due(family))
 		add_orphans(family, added, context);
 	family->lost_any = false;
+}
+
+static bool has_file(const struct family *family, const struct stat *file)
+{
+	for (size_t i = 0; i < family->count; i++) {
+		for (int fd = 0; fd <= MOST_STANDARD && !family->all[i]->ended; fd++) {
+			struct stat its;
+			char path[64];
+
+			snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)family->all[i]->seen.id, fd);
+			if (stat(path, &its) == 0 ? its.st_dev == file->st_dev && its.st_ino == file->st_ino : errno != ENOENT)
+				return true;
+		}
+	}
+	return false;
+}
+
+void family_leave_standard_error(const struct family *family)
+{
+	struct stat file;
+
+	if (!family->mark || fstat(STDERR_FILENO, &file) != 0 || !(S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode)) ||
+	    has_file(family, &file))
+		return;
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	dup2(null, STDERR_FILENO);
+	close(null);
 }
 
 void family_bury(struct family *family)

@@ -21,9 +21,8 @@ struct member {
 	int handle;             /**< of process_handle_of_all(): readable once the process has ended */
 	bool ended;
 	bool forbidden;         /**< its descriptors may not be duplicated, and that was told */
-	bool wishes_are_told;   /**< by the program that it is */
+	enum machine machine;   /**< of the program that it is */
 	const struct configuration *configuration; /**< of the program that it is, */
-	bool renewed;           /**< which it was not at the scan before, */
 	char *program;          /**< namely this (configuration.h) */
 	struct wishes wishes;   /**< as of ... */
 	int64_t wished_ns;      /**< ... then */
@@ -50,6 +49,11 @@ void family_grow(struct family *family, void (*added)(const struct member *membe
 
 /** Take the name again, and the kind, which exec changes, and another thread, if the one that was looked at has ended. */
 void family_refresh(struct member *member);
+
+/** Leave a pipe or socket that is our standard error, unless any of them has it, at a descriptor that programs print to. Whoever reads
+ * what a program prints waits until nobody can write there any more: a daemon that was left behind may live for ever, and has given
+ * that up. */
+void family_leave_standard_error(const struct family *family);
 
 /** Free those that have ended. Nobody may refer to them any more. */
 void family_bury(struct family *family);

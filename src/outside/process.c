@@ -5,6 +5,7 @@
 #include "outside/process.h"
 
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -33,6 +34,9 @@
 
 /** A look takes a duplicate, and the files that tell what its program waits for; a scan takes some more. */
 #define LEFT_FREE 16
+
+/** Of an auxiliary vector, which has some 20 entries. */
+#define MOST_VECTOR 1024
 
 FILE *process_open(const struct process *process, const char *name)
 {
@@ -133,19 +137,66 @@ ssize_t process_peek(const struct process *process, uintptr_t address, void *to,
 	return got;
 }
 
-bool process_started_as(const struct process *process, char *path, size_t size)
+/* Bytes of one entry of its auxiliary vector; 0: it cannot be told. */
+static size_t vector_entry(const struct process *process)
+{
+	unsigned char head[EI_CLASS + 1] = {0};
+	FILE *file = process_open(process, "exe");
+	const bool read = file && fread(head, sizeof head, 1, file) == 1 && memcmp(head, ELFMAG, SELFMAG) == 0;
+
+	if (file)
+		fclose(file);
+	return !read ? 0 : head[EI_CLASS] == ELFCLASS32 ? 2 * sizeof(uint32_t) : 2 * sizeof(uint64_t);
+}
+
+static size_t read_vector(const struct process *process, unsigned char *bytes, size_t size)
 {
 	FILE *vector = process_open(process, "auxv");
-	unsigned long entry[2] = {AT_NULL};
-	bool found = false;
+	const size_t length = vector ? fread(bytes, 1, size, vector) : 0;
 
-	while (vector && !found && fread(entry, sizeof entry, 1, vector) == 1)
-		found = entry[0] == AT_EXECFN;
 	if (vector)
 		fclose(vector);
-	const ssize_t length = found ? process_peek(process, entry[1], path, size) : -1;
+	return length;
+}
 
-	return length > 0 && memchr(path, '\0', (size_t)length);
+/* One half of an entry. */
+static uint64_t word_at(const unsigned char *at, size_t size)
+{
+	uint32_t word;
+	uint64_t wide;
+
+	if (size == sizeof word) {
+		memcpy(&word, at, sizeof word);
+		return word;
+	}
+	memcpy(&wide, at, sizeof wide);
+	return wide;
+}
+
+bool process_started_as(const struct process *process, char *path, size_t size)
+{
+	unsigned char vector[MOST_VECTOR];
+	const size_t length = read_vector(process, vector, sizeof vector), entry = vector_entry(process), half = entry / 2;
+	uint64_t address = 0;
+
+	for (size_t at = 0; entry && at + entry <= length && !address; at += entry)
+		if (word_at(vector + at, half) == AT_EXECFN)
+			address = word_at(vector + at + half, half);
+	const ssize_t got = address && address <= UINTPTR_MAX ? process_peek(process, (uintptr_t)address, path, size) : -1;
+
+	return got > 0 && memchr(path, '\0', (size_t)got);
+}
+
+uint64_t process_image(const struct process *process)
+{
+	unsigned char vector[MOST_VECTOR];
+	const size_t length = read_vector(process, vector, sizeof vector);
+	uint64_t hash = 0;
+
+	/* As FNV-1a does. */
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ vector[i]) * UINT64_C(0x100000001b3);
+	return hash;
 }
 
 static int64_t clock_offset_ns(const struct process *process)

@@ -45,6 +45,10 @@ ssize_t process_peek(const struct process *process, uintptr_t address, void *to,
 /** What execve(2) was given to start its program (getauxval(3), AT_EXECFN). @return false: it cannot be read */
 bool process_started_as(const struct process *process, char *path, size_t size);
 
+/** A number that execve(2) changes and nothing else does: it is made of its auxiliary vector, which has addresses of the program's
+ * image and 16 random bytes'. 0: it cannot be read. */
+uint64_t process_image(const struct process *process);
+
 /** How far its CLOCK_MONOTONIC is ahead of ours, if it lives in a time namespace (time_namespaces(7)). */
 int64_t process_clock_ahead_ns(const struct process *process);
 

@@ -5,7 +5,6 @@
 #include "outside/want.h"
 
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/net.h>
@@ -145,43 +144,66 @@ static void take_epoll(struct wishes *wishes, const struct process *process, int
 		fclose(info);
 }
 
-/* On some machines, i386 and s390x among them, libc makes all calls on sockets by one. Its numbers are in <linux/net.h>. */
-#ifdef SYS_socketcall
-static void take_socketcall(struct wishes *wishes, const struct process *process, uintptr_t number, uintptr_t arguments)
+/* Its numbers are in <linux/net.h>, and its arguments words of its machine's. */
+static void take_socketcall(struct wishes *wishes, const struct process *process, enum machine machine, const uintptr_t *call)
 {
-	unsigned long fd;
-	const ssize_t got = process_peek(process, arguments, &fd, sizeof fd);
+	unsigned long wide = 0;
+	uint32_t word = 0;
+	const bool is_wide = machine == MACHINE_OWN && sizeof wide > sizeof word;
+	const size_t size = is_wide ? sizeof wide : sizeof word;
+	const ssize_t got = process_peek(process, call[1], is_wide ? (void *)&wide : &word, size);
+	const int fd = is_wide ? (int)wide : (int)word;
 
 	note_unread(wishes, got, errno);
-	if (got != sizeof fd)
+	if (got != (ssize_t)size)
 		return;
-	switch (number) {
+	switch (call[0]) {
 	case SYS_CONNECT:
 	case SYS_SEND:
 	case SYS_SENDTO:
 	case SYS_SENDMSG:
 	case SYS_SENDMMSG:
-		note(wishes, (int)fd, WANT_TO_SEND);
+		note(wishes, fd, WANT_TO_SEND);
 		break;
 	case SYS_RECV:
 	case SYS_RECVFROM:
 	case SYS_RECVMSG:
 	case SYS_RECVMMSG:
-		note(wishes, (int)fd, WANT_NOTHING);
+		note(wishes, fd, WANT_NOTHING);
 		break;
 	default:
 		break;
 	}
 }
-#endif
 
 /* ---- one thread -------------------------------------------------------------------------------------------------- */
 
-static void take_call(struct wishes *wishes, const struct process *process, const struct call *call)
+/* What goes on with poll(2) after a stop has that call's arguments, but so have sleeps and futexes: by what of the kernel it waits in
+ * they can be told apart. */
+static void take_restarted(struct wishes *wishes, const struct process *process, const char *thread, const uintptr_t *arguments)
+{
+	char name[64], place[64] = "";
+
+	snprintf(name, sizeof name, "task/%.20s/wchan", thread);
+	FILE *file = process_open(process, name);
+
+	if (!file || !fgets(place, sizeof place, file) || *place == '0')
+		note_others(wishes, WANT_UNSEEN);
+	else if (strstr(place, "poll"))
+		take_poll(wishes, process, arguments[0], arguments[1]);
+	if (file)
+		fclose(file);
+}
+
+static void take_call(struct wishes *wishes, const struct process *process, enum machine machine, const char *thread,
+                      const struct call *call)
 {
 	const uintptr_t *const a = call->arguments;
 
-	switch (call->number) {
+	switch (machine_call(machine, call->number)) {
+	case SYS_restart_syscall:
+		take_restarted(wishes, process, thread, a);
+		break;
 	case SYS_write:
 	case SYS_writev:
 	case SYS_pwritev2:
@@ -240,11 +262,9 @@ static void take_call(struct wishes *wishes, const struct process *process, cons
 	case SYS_epoll_pwait:
 		take_epoll(wishes, process, (int)a[0], 0);
 		break;
-#ifdef SYS_socketcall
-	case SYS_socketcall:
-		take_socketcall(wishes, process, a[0], a[1]);
+	case CALL_SOCKETCALL:
+		take_socketcall(wishes, process, machine, a);
 		break;
-#endif
 #ifdef SYS_io_uring_enter
 	case SYS_io_uring_enter:
 		note_others(wishes, WANT_UNTOLD);
@@ -255,7 +275,7 @@ static void take_call(struct wishes *wishes, const struct process *process, cons
 	}
 }
 
-static void take_thread(struct wishes *wishes, const struct process *process, const char *thread)
+static void take_thread(struct wishes *wishes, const struct process *process, enum machine machine, const char *thread)
 {
 	char name[64], line[256] = "";
 	struct call call;
@@ -272,39 +292,8 @@ static void take_thread(struct wishes *wishes, const struct process *process, co
 		note_others(wishes, WANT_UNSEEN);
 	else if (sscanf(line, "%ld %" SCNxPTR " %" SCNxPTR " %" SCNxPTR " %" SCNxPTR " %" SCNxPTR " %" SCNxPTR, &call.number,
 	                &a[0], &a[1], &a[2], &a[3], &a[4], &a[5]) == 7)
-		take_call(wishes, process, &call);
+		take_call(wishes, process, machine, thread, &call);
 	fclose(file);
-}
-
-/** What a program's file says of the machine that it is for. */
-struct kind {
-	unsigned char head[EI_NIDENT + 4];
-	bool known;
-};
-
-static struct kind kind_of(const struct process *process)
-{
-	struct kind kind = {.known = false};
-	FILE *file = process_open(process, "exe");
-
-	if (file) {
-		kind.known = fread(kind.head, sizeof kind.head, 1, file) == 1;
-		fclose(file);
-	}
-	return kind;
-}
-
-bool wishes_are_told(const struct process *process)
-{
-	/* Ours stays what it is. */
-	static struct kind own;
-
-	if (!own.known)
-		own = kind_of(&(struct process){.id = getpid()});
-	const struct kind its = kind_of(process);
-
-	return own.known && its.known && own.head[EI_CLASS] == its.head[EI_CLASS] &&
-	       memcmp(own.head + EI_NIDENT + 2, its.head + EI_NIDENT + 2, 2) == 0;
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------- */
@@ -336,14 +325,14 @@ static void unite(struct wishes *wishes)
 	wishes->count = count;
 }
 
-void wishes_find(struct wishes *wishes, const struct process *process, bool are_told)
+void wishes_find(struct wishes *wishes, const struct process *process, enum machine machine)
 {
 	char path[64];
 
 	wishes->count = 0;
 	wishes->of_others = WANT_NOTHING;
 	snprintf(path, sizeof path, "/proc/%d/task", (int)process->id);
-	DIR *threads = are_told ? opendir(path) : NULL;
+	DIR *threads = machine != MACHINE_UNKNOWN ? opendir(path) : NULL;
 
 	if (!threads) {
 		note_others(wishes, WANT_UNTOLD);
@@ -351,7 +340,7 @@ void wishes_find(struct wishes *wishes, const struct process *process, bool are_
 	}
 	for (struct dirent *entry; (entry = readdir(threads));)
 		if (*entry->d_name != '.')
-			take_thread(wishes, process, entry->d_name);
+			take_thread(wishes, process, machine, entry->d_name);
 	closedir(threads);
 	unite(wishes);
 }

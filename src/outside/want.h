@@ -15,13 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "outside/machine.h"
 #include "outside/process.h"
 
 /** In the order in which one outweighs another, of several threads or processes. */
 enum want {
 	WANT_NOTHING,   /**< to receive, or nobody waits for this socket */
 	WANT_UNSEEN,    /**< somebody was in no call just now */
-	WANT_UNTOLD,    /**< edge-triggered epoll, io_uring, another machine's calls: the kernel does not tell */
+	WANT_UNTOLD,    /**< edge-triggered epoll, io_uring, another machine's calls, but for those of i386: the kernel does not tell */
 	WANT_TO_SEND,
 };
 
@@ -39,11 +40,8 @@ struct wishes {
 	enum want of_others;   /**< of every descriptor that is not named */
 };
 
-/** Whether @p process is a program of our kind of machine, so that the numbers of its calls mean to us what they mean to it. */
-bool wishes_are_told(const struct process *process);
-
-/** Look at all threads of @p process. What was there before is forgotten. @p are_told: wishes_are_told(), which exec changes */
-void wishes_find(struct wishes *wishes, const struct process *process, bool are_told);
+/** Look at all threads of @p process. What was there before is forgotten. @p machine: machine_of() it */
+void wishes_find(struct wishes *wishes, const struct process *process, enum machine machine);
 
 /** @param inode of the socket that @p fd is */
 enum want wishes_for(const struct wishes *wishes, int fd, uint64_t inode);

@@ -222,7 +222,7 @@ static bool is_wanted(struct watched *w, int64_t now_ns)
 			continue;
 		/* Once for all its connections. */
 		if (member->wished_ns != now_ns)
-			wishes_find(&member->wishes, &member->seen, member->wishes_are_told);
+			wishes_find(&member->wishes, &member->seen, member->machine);
 		member->wished_ns = now_ns;
 		const enum want its = wishes_for(&member->wishes, w->holders[i].fd, w->inode);
 
@@ -401,15 +401,32 @@ static void closed(struct watched *w, int at, int64_t now_ns, struct verdicts *v
 
 /* ---- the look ------------------------------------------------------------------------------------------------------ */
 
-/** The first process that has it is whose rules count. */
-static void assume_settings(const struct watched *w)
+/** The first process that has it is whose rules count; NULL: none has. */
+static const struct member *owner_of(const struct watched *w)
 {
-	size_t i = 0;
+	for (size_t i = 0; i < w->n_holders; i++)
+		if (w->holders[i].member && !w->holders[i].member->ended)
+			return w->holders[i].member;
+	return NULL;
+}
 
-	while (i < w->n_holders && (!w->holders[i].member || w->holders[i].member->ended))
-		i++;
-	if (i < w->n_holders)
-		configuration_assume(w->holders[i].member->configuration);
+/** That may be another one, or another program, than before. */
+static void assume_settings(struct watched *w)
+{
+	const struct member *owner = owner_of(w);
+
+	if (!owner)
+		return;
+	if (watched_is_anothers(w))
+		w->limits = NULL;
+	w->configuration = (uint16_t)configuration_assume(owner->configuration);
+}
+
+bool watched_is_anothers(const struct watched *w)
+{
+	const struct member *owner = owner_of(w);
+
+	return owner && (uint16_t)configuration_number(owner->configuration) != w->configuration;
 }
 
 void watched_begin(struct watched *w, int64_t now_ns)

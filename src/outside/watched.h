@@ -55,6 +55,7 @@ struct watched {
 	int32_t own_ms;                  /**< the program's, to be put back */
 	int held;                        /**< a duplicate that is held on to; -1: none */
 	uint16_t connect_port;           /**< of ours, of the attempt */
+	uint16_t configuration;          /**< the one that limits are of: configuration_assume() */
 	uint8_t armed;                   /**< enum armed; 0: nothing is */
 	uint8_t ran_out;                 /**< how often the kernel's timer had run out at the last look */
 	bool followed, probing;          /**< the window was probed at the last look (arm.c) */
@@ -77,6 +78,9 @@ void watched_start(const struct limits *shortest);
 
 /** Find out what a socket is that was seen for the first time. */
 void watched_begin(struct watched *w, int64_t now_ns);
+
+/** Whether another program's rules count for it than at the last look. */
+bool watched_is_anothers(const struct watched *w);
 
 /** Look, do what is due, and set w->due_ns. Before w->whole_ns it is only seen whether its program still has it. */
 void watched_look(struct watched *w, int64_t now_ns, struct verdicts *verdicts);

@@ -46,6 +46,8 @@ struct watcher {
 	struct verdicts verdicts;
 	int64_t scan_ns;            /* when the next scan is due */
 	int64_t scanned_ns;         /* when the last one was; 0: there was none */
+	pid_t begun_by;             /* the first process, */
+	bool begun_by_ended;        /* which has ended */
 };
 
 /* What this process has cost: on a busy machine a round takes longer than it costs, and is not to come later for that. */
@@ -161,14 +163,12 @@ static void merge(struct watcher *w, struct scan *scan, int64_t now_ns)
 			i++;
 		one->holders = &holders[first];
 		one->n_holders = (uint32_t)(i - first);
-		if (one->holders->member->renewed)
-			one->limits = NULL;
 		/* It is new, or its process was about to become another program just then. */
 		if (!one->begun)
 			watched_begin(one, now_ns);
-		/* Nobody had it where it was. */
-		else if (one->cookie && one->due_ns == NEVER_NS)
-			one->due_ns = now_ns;
+		/* Nobody had it where it was, or it has other limits now. */
+		else if (one->cookie && (one->due_ns == NEVER_NS || watched_is_anothers(one)))
+			one->due_ns = one->whole_ns = now_ns;
 	}
 	while (before < w->count)
 		let_go(w, &w->all[before++], now_ns);
@@ -185,6 +185,7 @@ static void tell_active(const struct member *member, void *context)
 	(void)context;
 	if (!settings.verbose)
 		return;
+	configuration_assume(member->configuration);
 	line_about(member->process.name, member->process.id);
 	report_active();
 }
@@ -197,6 +198,9 @@ static void scan(struct watcher *w, int64_t now_ns)
 	int error = 0;
 
 	family_grow(w->family, tell_active, NULL);
+	/* What is a summary is told at the end, and waited for. */
+	if (w->begun_by_ended && settings.log == LOG_TO_STDERR && !summary_on)
+		family_leave_standard_error(w->family);
 	for (size_t i = 0; i < w->family->count; i++) {
 		scan.member = w->family->all[i];
 		family_refresh(scan.member);
@@ -290,8 +294,10 @@ static void wait_until(struct watcher *w, int64_t until_ns, const sigset_t *mask
 	if (ppoll(ends, ends ? n_members + n_awaited : 0, &timeout, mask) > 0) {
 		look_at_awaited(w, ends + n_members);
 		for (size_t i = 0; i < n_members; i++)
-			if (ends[i].revents)
+			if (ends[i].revents) {
 				w->family->all[i]->ended = any = true;
+				w->begun_by_ended |= w->family->all[i]->process.id == w->begun_by;
+			}
 	}
 	free(ends);
 	if (any) {
@@ -346,8 +352,8 @@ static void take_signals(sigset_t *mask)
 struct verdicts watcher_run(struct family *family, int64_t until_ns)
 {
 	const struct limits shortest = settings_shortest(&settings);
-	struct watcher w = {.family = family, .shortest = &shortest};
 	const pid_t id = family->count ? family->all[0]->process.id : 0;
+	struct watcher w = {.family = family, .shortest = &shortest, .begun_by = id};
 	char name[PROCESS_NAME_SIZE] = "";
 	sigset_t mask;
 

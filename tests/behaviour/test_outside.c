@@ -6,7 +6,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "callers.h"
@@ -293,11 +295,11 @@ Test(outside, a_rule_that_spares_a_program, .timeout = 30)
 	need_watcher();
 	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 2500 });
 	const struct setting setting = { .send_ms = 500, .outside = true, .environment = { "SNDTIMEO_RULES=program=tester off; * send=500ms" } };
-	struct run *run = play(&setting, "sock tcp4; connect %u; sendall send 3000000 @up; close", peer_port(peer));
+	struct run *run = play(&setting, "sock tcp4; connect %u; sendall send 9000000 @up; close", peer_port(peer));
 
 	expect_clean(run);
-	expect(run, "up.ret", 3000000);
-	expect_peer_read(peer_finish(peer, 3000), 3000000);
+	expect(run, "up.ret", 9000000);
+	expect_peer_read(peer_finish(peer, 3000), 9000000);
 	/* The command says so, and nobody says anything else. */
 	cr_assert(strstr(run->errors, "has no limits: rule 1 switches them off") && count_of(run->errors, "\n") == 1, "%s", run->errors);
 }
@@ -334,6 +336,160 @@ Test(outside, a_rule_of_the_next_program, .timeout = 30)
 	expect(run, "getopt.value", 0);
 	cr_assert_str_empty(run->errors);
 	blackhole_finish(hole);
+}
+
+/* ---- whose rules ------------------------------------------------------------------------------------------------------ */
+
+#define TO_ANOTHER_PROGRAM "sock tcp4; setopt maxseg 1400; connect %u; sleep 600; fork close=1; exec 3 as=/proc/self/exe; adopt 3 tcp4; "
+
+/* It was seen in the hands of a program that has no limits, and of one whose limit is short. */
+Test(outside, a_socket_that_another_program_gets, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .rcvbuf_bytes = 65536 });
+	const struct setting setting = { .send_ms = 9000, .outside = true,
+					 .environment = { "SNDTIMEO_RULES=program=exe send=1500ms; program=tester off" } };
+	struct run *run = play(&setting, TO_ANOTHER_PROGRAM "watch; sendall send %ld @up; close", peer_port(peer), BYTES);
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_within(run, "up.stall_most", earliest_ms(SEND_MS), latest_outside_ms(SEND_MS));
+	peer_finish(peer, 0);
+}
+
+Test(outside, a_socket_that_a_spared_program_gets, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 3000 });
+	const struct setting setting = { .send_ms = 9000, .outside = true,
+					 .environment = { "SNDTIMEO_RULES=program=exe off; program=tester send=500ms" } };
+	struct run *run = play(&setting, TO_ANOTHER_PROGRAM "sendall send 9000000 @up; close", peer_port(peer));
+
+	expect_clean(run);
+	expect(run, "up.ret", 9000000);
+	expect_peer_read(peer_finish(peer, 5000), 9000000);
+}
+
+/* What happens to a file while a program runs. */
+struct change {
+	char folder[300];
+	const char *name;      /* in the folder */
+	const char *text;      /* what it has from then on; NULL: it is gone */
+	long after_ms;
+};
+
+static void *make_change(void *context)
+{
+	const struct change *change = context;
+	char path[400];
+
+	snprintf(path, sizeof path, "%s/%s", change->folder, change->name);
+	usleep((useconds_t)change->after_ms * 1000);
+	FILE *file = change->text ? fopen(path, "w") : NULL;
+
+	if (file) {
+		fputs(change->text, file);
+		fclose(file);
+	} else
+		unlink(path);
+	return NULL;
+}
+
+static void begin_change(struct change *change)
+{
+	snprintf(change->folder, sizeof change->folder, "%s-change-XXXXXX", needed("SNDTIMEO_TEST_TESTER"));
+	cr_assert(mkdtemp(change->folder));
+}
+
+static struct run *play_changing(struct change *change, const struct setting *setting, const char *script)
+{
+	pthread_t thread;
+
+	cr_assert(pthread_create(&thread, NULL, make_change, change) == 0);
+	struct run *run = play(setting, "%s", script);
+
+	pthread_join(thread, NULL);
+	unlink(text("%s/%s", change->folder, change->name));
+	return run;
+}
+
+/* A package that is upgraded takes the file away under a program that runs. It was known by it when it began. */
+Test(outside, a_program_whose_file_is_gone, .timeout = 30)
+{
+	need_watcher();
+	struct change change = { .name = "spared", .after_ms = 500 };
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 7000 });
+	const struct setting setting = { .send_ms = 500, .outside = true, .watchdog_ms = 15000, .environment = { "SNDTIMEO_RULES=program=spared off" } };
+
+	begin_change(&change);
+	if (link(needed("SNDTIMEO_TEST_TESTER"), text("%s/spared", change.folder)) != 0)
+		cr_skip_test("no second name for a file can be made here");
+	cr_assert(symlink("spared", text("%s/other", change.folder)) == 0);
+	struct run *run = play_changing(&change, &setting, text("sock tcp4; exec 3 as=%s/other; adopt 3 tcp4; connect %u; sleep 900; "
+								"sendall send 9000000 @up; close", change.folder, peer_port(peer)));
+
+	unlink(text("%s/other", change.folder));
+	rmdir(change.folder);
+	expect_clean(run);
+	expect(run, "up.ret", 9000000);
+	expect_peer_read(peer_finish(peer, 5000), 9000000);
+}
+
+/* A program that begins then has no more than what is left of its rules, and that is told of. What runs keeps what it has. */
+Test(outside, a_file_of_rules_that_is_gone, .timeout = 30)
+{
+	need_watcher();
+	struct change change = { .name = "rules", .after_ms = 900 }, before = change;
+	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 20000, .start_ms = 3500 });
+
+	begin_change(&change);
+	memcpy(before.folder, change.folder, sizeof before.folder);
+	before.after_ms = 0;
+	before.text = "send=500ms\nprogram=exe send=300ms\nprogram=tester off\n";
+	make_change(&before);
+	const struct setting setting = { .outside = true, .environment = { text("SNDTIMEO_CONFIG=%s/rules", change.folder) } };
+	struct run *run = play_changing(&change, &setting, text("sock tcp4; connect %u; sleep 1300; &sleep 1; fork; exec 3 as=/proc/self/exe; "
+								"adopt 3 tcp4; sleep 600; sendall send 9000000 @up; close", peer_port(peer)));
+
+	rmdir(change.folder);
+	expect_clean(run);
+	expect(run, "up.ret", 9000000);
+	cr_assert(strstr(run->errors, "/rules: No such file or directory") && !strstr(run->errors, "timed out"), "%s", run->errors);
+	expect_peer_read(peer_finish(peer, 5000), 9000000);
+}
+
+/* ---- what goes on after a stop ---------------------------------------------------------------------------------------- */
+
+/* poll(2) goes on as another call then (restart_syscall(2)). */
+Test(outside, a_writer_that_was_stopped, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .rcvbuf_bytes = 65536 });
+	struct run *run = play(&watched, "sock tcp4; setopt maxseg 1400; connect %u; nonblock 1; &freeze 300 after=600; sync send %ld 30000 @up; close",
+			       peer_port(peer), BYTES);
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	cr_assert(strstr(run->errors, "timed out after "), "%s", run->errors);
+	peer_finish(peer, 0);
+}
+
+/* ---- beside the program ------------------------------------------------------------------------------------------------ */
+
+/* $(...) ends when nobody can print any more: a daemon that was left behind cannot, nor may its watcher. */
+Test(outside, whoever_reads_what_is_printed_is_let_go, .timeout = 30)
+{
+	need_watcher();
+	const time_t began = time(NULL);
+	/* The command says what it thinks of settings that it does not know. */
+	FILE *said = popen(text("for name in $(env | sed -n 's/^\\(SNDTIMEO_[A-Z_]*\\)=.*/\\1/p'); do unset $name; done; '%s' --outside -- sh -c 'setsid sleep 5 >/dev/null 2>&1 </dev/null & echo said' 2>&1",
+				needed("SNDTIMEO_TEST_LAUNCHER")), "r");
+	char line[20] = "";
+
+	cr_assert(said && fgets(line, sizeof line, said) && !fgets(line, sizeof line, said));
+	cr_expect_str_eq(line, "said\n");
+	cr_expect(time(NULL) - began < 4, "%ld s", (long)(time(NULL) - began));
+	pclose(said);
 }
 
 Test(outside, a_connect_that_was_late, .timeout = 30)

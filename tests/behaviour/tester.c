@@ -905,9 +905,11 @@ static void step_sigpipe(struct step *step)
 		sigaction(SIGPIPE, &action, NULL);
 }
 
-/* fork: the rest of the script is the child's; the parent ends as it does */
+/* fork [close=1]: the rest of the script is the child's, and with close=1 the socket, too; the parent ends as it does */
 static void step_fork(struct step *step)
 {
+	const bool closes = number_option(step, "close", 0);
+
 	watch_stop(slot_of(step));
 	const pid_t rest = fork();
 	int status = 0;
@@ -916,6 +918,8 @@ static void step_fork(struct step *step)
 		die("fork: %s", strerror(errno));
 	if (rest == 0)
 		return;
+	if (closes)
+		close(slot_of(step)->fd);
 	if (waitpid(rest, &status, 0) != rest || !WIFEXITED(status))
 		die("the child ended with status 0x%x", (unsigned)status);
 	_exit(WEXITSTATUS(status));

@@ -279,6 +279,24 @@ Test(status, limits_by_rule)
 	end(pid);
 }
 
+/* ---- limited from outside ---------------------------------------------------------------------------------------- */
+
+/* Two would take each other's options for the program's. */
+Test(status, of_what_is_watched)
+{
+	if (strcmp(needed("SNDTIMEO_TEST_INSTRUMENTED"), "no") != 0 ||
+	    run(&plain, ARGUMENTS("--outside", "--check", "--", "true")).exit_status != 0)
+		cr_skip_test("no process can be looked into here");
+	const pid_t pid = start(ARGUMENTS("--outside", "-s", "20"), "sleep 30000");
+	struct outcome outcome = status_with(pid, "(sndtimeo) limits it from outside\n");
+
+	cr_expect_eq(outcome.exit_status, 1);
+	outcome = run(&plain, ARGUMENTS("--attach", text("%d", (int)pid)));
+	cr_expect_eq(outcome.exit_status, 125);
+	cr_expect(strstr(outcome.err, text("sndtimeo: process %d is limited from outside already, by process ", (int)pid)), "%s", outcome.err);
+	end(pid);
+}
+
 /* ---- not active -------------------------------------------------------------------------------------------------- */
 
 Test(status, without_the_library)
