@@ -22,8 +22,8 @@ void given_take(int letter, const char *value);
  */
 void given_apply(void);
 
-/** Read it again as the program is going to that is the file @p file (NULL: not known) and was started as @p name, if rules name
- * programs. */
+/** Read it again as the program is going to that is the file @p file (NULL: not known) and is started as @p name (NULL: not
+ * known), if rules name programs. */
 void given_read_for(const char *file, const char *name);
 
 #endif

@@ -238,7 +238,7 @@ int main(int argc, char **argv)
 
 	if (choice.way == WAY_OUTSIDE)
 		choice.why_not = request.check ? outside_defect() : outside_start();
-	given_read_for(finding.file, command[0]);
+	given_read_for(finding.file, finding.started_as);
 	if (request.check) {
 		const bool limited = way_show(command[0], library, &finding, &choice);
 

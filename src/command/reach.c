@@ -775,6 +775,11 @@ static void show_step(struct walk *walk, const char *path)
 	text_add(&walk->chain, printable(path, walk->shown));
 	free(walk->finding.file);
 	walk->finding.file = strdup(path);
+	/* An interpreter is begun as its script is, and one call of execve(2) is for both. */
+	if (!walk->scripts && !walk->by_loader) {
+		free(walk->finding.started_as);
+		walk->finding.started_as = strdup(path);
+	}
 }
 
 /* Returns whether there is another step to take; if not, walk->finding has the conclusion. */
@@ -844,6 +849,7 @@ struct finding reach_of(const char *library, char *const *command)
 void finding_free(struct finding *finding)
 {
 	free(finding->file);
+	free(finding->started_as);
 	free(finding->chain);
 	free(finding->why);
 	free(finding->advice);

@@ -13,11 +13,12 @@ enum reach {
 	CANNOT_TELL, /**< whether it does, or it does not run at all, which execvp(3) is going to say */
 };
 
-/** What was found. The strings are allocated, and NULL where there is none or no memory for it. All but `file` are
+/** What was found. The strings are allocated, and NULL where there is none or no memory for it. All but the two files are
  * printable ASCII without a newline: what others wrote has '?' for every other byte. */
 struct finding {
 	enum reach reach;
 	char *file; /**< the one judged at the end of the chain, as it was found, byte for byte; NULL if none was */
+	char *started_as; /**< what execve(2) is given for it: of a script, that; NULL if none was */
 	/** For people: every file that was followed, "./upload -> /usr/bin/env -> /usr/bin/python3"; empty: none was. */
 	char *chain;
 	char *why;    /**< what is in the way; NULL if REACHED */

@@ -288,11 +288,22 @@ bool socket_stdio_armed(int fd)
 	return option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low) && low == STDIO_NOTSENT_LOWAT;
 }
 
+void socket_leave_stdio(int fd)
+{
+	if (settings.dry_run || !socket_stdio_armed(fd) || socket_ended(fd))
+		return;
+	/* The mark last: a SO_SNDTIMEO of ours is never without it. */
+	if (socket_set_send_timeout(fd, 0))
+		socket_disarm_stdio(fd);
+}
+
 void socket_arm_stdio(int fd, int32_t limit_ms)
 {
 	const int low = STDIO_NOTSENT_LOWAT;
 	int64_t us;
 	int own;
+	/* What the program before has left there, whose limit was another one. */
+	socket_leave_stdio(fd);
 	if (settings.dry_run || !limit_ms || !socket_send_timeout(fd, &us) || us)
 		return;
 	if (option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &own, sizeof own) && own != 0 && own != low)

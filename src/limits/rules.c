@@ -80,6 +80,7 @@ struct draft {
 	bool is_every;          /**< for all that the program connects to */
 	bool sets;              /**< no rule, but what counts for all that no rule is for; */
 	bool sets_any;          /**< or any other setting */
+	bool faulty;            /**< a setting among them had a mistake */
 };
 
 struct reading {
@@ -215,14 +216,17 @@ __attribute__((cold)) static bool expected(struct reading *reading, const char *
 	return false;
 }
 
-__attribute__((cold)) static bool unknown_name(struct reading *reading, size_t name_length)
+__attribute__((cold)) static bool unknown_name(struct reading *reading, size_t name_length, bool in_settings)
 {
 	char buffer[COMPLAINT_SIZE];
 	struct text more;
-	const char *near = nearest(reading->word.at, name_length, limit_names, LIMIT_COUNT + 1);
+	const char *near = in_settings ? nearest(reading->word.at, name_length, setting_names, OTHER_COUNT + LIMIT_COUNT + 1)
+	                               : nearest(reading->word.at, name_length, limit_names, LIMIT_COUNT + 1);
 	text_start(&more, buffer, sizeof buffer);
 	for (size_t i = 1; i <= LIMIT_COUNT; i++)
 		text_add_format(&more, i < LIMIT_COUNT ? ", %s" : " or %s", name_at(limit_names, i));
+	if (in_settings)
+		text_add(&more, "; log, log_format, verbose, dry_run or summary");
 	if (near)
 		text_add_format(&more, "; did you mean %s?", near);
 	return expected(reading, reading->word.at, limit_names, buffer);
@@ -466,7 +470,7 @@ __attribute__((cold)) static bool read_setting(struct reading *reading, size_t n
 	}
 	if (length <= VALUE_MOST && !accepted)
 		return true;
-	return accepted && !*accepted ? unknown_name(reading, name_length) : expected(reading, at, accepted ? accepted : "a shorter value", "");
+	return accepted && !*accepted ? unknown_name(reading, name_length, true) : expected(reading, at, accepted ? accepted : "a shorter value", "");
 }
 
 /** Read "NAME=VALUE". */
@@ -477,7 +481,7 @@ static bool read_limit(struct reading *reading, struct draft *draft)
 	const size_t length = equals ? (size_t)(equals - word->at) : word->length;
 	const enum limit limit = limit_named(word->at, length);
 	if (limit == LIMIT_COUNT)
-		return draft->sets_any && equals ? read_setting(reading, length) : unknown_name(reading, length);
+		return draft->sets_any && equals ? read_setting(reading, length) : unknown_name(reading, length, draft->sets_any);
 	if (!equals)
 		return expected(reading, end, "= and behind it ", limit_accepted(limit));
 	if (draft->rule.named & 1u << limit)
@@ -504,8 +508,12 @@ static bool read_limits(struct reading *reading, struct draft *draft, bool more)
 			return false;
 		if (off || (off_now && draft->rule.named))
 			return expected(reading, reading->word.at, "off alone, without any other limit", "");
-		if (!off_now && !read_limit(reading, draft))
-			return false;
+		/* Half a rule may do harm. A setting is one by itself. */
+		if (!off_now && !read_limit(reading, draft)) {
+			if (!draft->sets)
+				return false;
+			draft->faulty = true;
+		}
 		off = off_now;
 	}
 	if (off)
@@ -516,7 +524,7 @@ static bool read_limits(struct reading *reading, struct draft *draft, bool more)
 /** Whether what was read makes sense together. The last word is the end: a mistake is told of an earlier one. */
 static bool consistent(struct reading *reading, const struct draft *draft)
 {
-	if (!draft->rule.named && !draft->sets_any) {
+	if (!draft->rule.named && !draft->sets_any && !draft->faulty) {
 		reading->word = draft->destination;
 		return expected(reading, draft->destination.at, "a limit behind it, such as send=5s, or off", "");
 	}
@@ -763,7 +771,7 @@ const struct limits *rules_find(const struct rules *rules, const struct destinat
 	return NULL;
 }
 
-size_t rules_idle_rate(const struct rules *rules, bool *counts)
+size_t rules_idle_rate(const struct rules *rules, int64_t otherwise, bool *counts)
 {
 	size_t idle = 0;
 	*counts = false;
@@ -773,7 +781,7 @@ size_t rules_idle_rate(const struct rules *rules, bool *counts)
 			continue;
 		if (limits->min_rate && limits->send_ms)
 			*counts = true;
-		else if (limits->min_rate && !idle && (rules->all[i].named & 1u << LIMIT_MIN_RATE))
+		else if (limits->min_rate && limits->min_rate != otherwise && !idle)
 			idle = i + 1;
 	}
 	return idle;

@@ -75,9 +75,10 @@ const struct limits *rules_for_all(const struct rules *rules);
  */
 const struct limits *rules_find(const struct rules *rules, const struct destination *destination, size_t *number);
 
-/** Once they are complete: the first rule with a least rate and no send timeout, which limits nothing; from 1, 0: none.
+/** Once they are complete: the first rule with a least rate of its own, not @p otherwise, and no send timeout, which limits nothing;
+ * from 1, 0: none.
  * @param[out] counts whether any rule has both */
-size_t rules_idle_rate(const struct rules *rules, bool *counts);
+size_t rules_idle_rate(const struct rules *rules, int64_t otherwise, bool *counts);
 
 /** Make the durations in @p shortest as short as any rule's; 0 is none. */
 void rules_shorten(const struct rules *rules, struct limits *shortest);

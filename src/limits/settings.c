@@ -268,10 +268,10 @@ static void check_rate(const struct settings *settings, settings_complain *compl
 	char buffer[SHOWN];
 	struct text what;
 	bool counts;
-	const size_t rule = rules_idle_rate(&settings->rules, &counts);
+	const size_t rule = rules_idle_rate(&settings->rules, settings->limits.min_rate, &counts);
 
 	/* A rule may have the send timeout for it. */
-	if (settings->limits.min_rate && !settings->limits.send_ms && !counts)
+	if (settings->limits.min_rate && !settings->limits.send_ms && !counts && !settings->rules.last)
 		complain(SETTINGS_BAD, SETTINGS_PREFIX "MIN_RATE", IDLE_RATE SETTINGS_PREFIX "SEND)", context);
 	if (rule) {
 		text_start(&what, buffer, sizeof buffer);

@@ -139,8 +139,8 @@ __attribute__((cold)) static void begin(void)
 	}
 	const int cancelled = signals_hold_cancellation();
 	log_start();
-	settings_read(&settings, environ, machine_wide, complain, &machine_wide);
 	line_start();
+	settings_read(&settings, environ, machine_wide, complain, &machine_wide);
 	if (settings.verbose)
 		report_active();
 	if (settings_limit(&settings)) {
@@ -148,7 +148,10 @@ __attribute__((cold)) static void begin(void)
 		active = true;
 		sends_limited = settings.limits.send_ms || settings.limits.send_total_ms || settings.rules.count;
 		adopt_inherited();
-	}
+	} else
+		/* The program before had limits. */
+		for (int fd = 0; fd <= STDERR_FILENO; fd++)
+			socket_leave_stdio(fd);
 	signals_release_cancellation(cancelled);
 }
 

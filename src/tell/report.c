@@ -29,9 +29,16 @@ void report_complaint(const char *said)
 	complain(said, log_complaint);
 }
 
-void report_complaint_of_machine(const char *said)
+__attribute__((cold)) void report_complaint_of_machine(const char *said)
 {
-	complain(said, line_as_json() ? log_complaint : log_line);
+	struct line line;
+	if (!line_as_json()) {
+		complain(said, log_line);
+		return;
+	}
+	line_begin_json(&line, "mistake");
+	json_string(&line.text, "text", said, SIZE_MAX);
+	line_end(&line);
 }
 
 /* ---- start and connections (verbose) --------------------------------------------------------------------------------- */

@@ -100,6 +100,27 @@ Test(inherit, standard_output_over_exec, .timeout = 60)
 	peer_finish(peer, 0);
 }
 
+/* C stdio is bounded by SO_SNDTIMEO there, and what a program has put on is not the next one's, which has other rules. */
+Test(inherit, what_standard_output_had_does_not_outlive_exec, .timeout = 60)
+{
+	static const struct {
+		const char *rules;
+		long send_ms;
+	} cases[] = { { "program=exe off", 0 }, { "program=exe send=5s", 5000 }, { "program=exe off; program=tester send=1s", 0 } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct peer *peer = peer_start(&(struct peer_script){ 0 });
+		const struct setting setting = { .send_ms = 2000, .environment = { text("SNDTIMEO_RULES=%s", cases[i].rules) } };
+		struct run *run = play(&setting, "sock tcp4; connect %u; exec 0; adopt 0 tcp4; rawopt @before sndtimeo; "
+						 "exec 0 as=/proc/self/exe; adopt 0 tcp4; rawopt @after sndtimeo", peer_port(peer));
+
+		expect_clean(run);
+		expect_within(run, "before.value", i == 2 ? 1000 : 2000, i == 2 ? 1001 : 2001);
+		expect_within(run, "after.value", cases[i].send_ms, cases[i].send_ms);
+		peer_finish(peer, 0);
+	}
+}
+
 Test(inherit, a_slow_peer_of_standard_output, .timeout = 60)
 {
 	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 60000, .chunk_bytes = 20000, .pause_ms = 20 });

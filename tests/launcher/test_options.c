@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,6 +255,46 @@ Test(options, output_that_cannot_be_written_is_a_failure)
 		cr_expect_eq(outcome.exit_status, 125);
 		cr_expect_str_eq(outcome.err, "sndtimeo: standard output: No space left on device\n");
 	}
+}
+
+/* env(1) runs another program, which has its own rules; a script's interpreter has the script's. */
+Test(options, check_of_a_rule_for_a_program)
+{
+	static const struct {
+		const char *rule, *command[3];
+		bool off;
+	} cases[] = {
+		{"--rule=program=env off", {"env", "true"}, false},
+		{"--rule=program=true off", {"env", "true"}, true},
+		{"--rule=program=check-test-script off", {"./check-test-script"}, true},
+		{"--rule=program=check-test-env off", {"./check-test-env"}, false},
+		{"--rule=program=sh off", {"./check-test-env"}, true},
+	};
+
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "check-test-env" : "check-test-script";
+		FILE *script = fopen(name, "w");
+
+		cr_assert(script);
+		fputs(i ? "#!/usr/bin/env sh\n" : "#!/bin/sh\n", script);
+		cr_assert(fclose(script) == 0 && chmod(name, 0700) == 0);
+	}
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct outcome outcome = run(&plain, ARGUMENTS(cases[i].rule, "--inside", "--check", "--", cases[i].command[0], cases[i].command[1]));
+
+		cr_expect_eq(strstr(outcome.out, "limits: off") != NULL, cases[i].off, "%zu: %s%s", i, outcome.out, outcome.err);
+	}
+	unlink("check-test-env");
+	unlink("check-test-script");
+}
+
+/* A rule without a send timeout has no use for the rate that is for all others. */
+Test(options, a_rate_beside_a_rule_without_a_send_timeout)
+{
+	struct outcome outcome = run(&plain, ARGUMENTS("-s", "30", "--min-rate", "64K", "--rule", "*:5432 send=off", "--check", "--", "true"));
+
+	cr_expect_str_empty(outcome.err);
+	cr_expect_eq(outcome.exit_status, 0);
 }
 
 /* ---- --check and --force ----------------------------------------------------------------------------------------- */

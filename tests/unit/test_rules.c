@@ -24,6 +24,7 @@
 #define BRACKETS "an IPv6 address in brackets, such as [2001:db8::]/32:443"
 #define PORTS "a port from 1 to 65535, or a range of ports FIRST-LAST"
 #define NAMES "connect, send, send_total, min_rate, unacked, policy or off"
+#define SETTINGS "; log, log_format, verbose, dry_run or summary"
 #define ALONE "off alone, without any other limit"
 #define A_LIMIT "a limit behind it, such as send=5s, or off"
 #define COUNT(array) (sizeof (array) / sizeof *(array))
@@ -940,10 +941,11 @@ Test(rules_file, with_settings)
 		{"* log=syslog", "rules_file_settings.tmp:1:3: 'log=syslog': expected connect, send, send_total, min_rate, unacked, "
 		                 "policy or off\n", 0, 0, 0},
 		{"log=bad", "rules_file_settings.tmp:1:5: 'log=bad': expected something better\n", 0, 0, 0},
-		{"lag=x", "rules_file_settings.tmp:1:1: 'lag=x': expected connect, send, send_total, min_rate, unacked, policy or "
-		          "off\n", 0, 0, 0},
-		{"send=2s 10.0.0.0/8", "rules_file_settings.tmp:1:9: '10.0.0.0/8': expected connect, send, send_total, min_rate, "
-		                       "unacked, policy or off\n", 0, 0, 0},
+		{"lag=x", "rules_file_settings.tmp:1:1: 'lag=x': expected " NAMES SETTINGS "; did you mean log?\n", 0, 0, 0},
+		{"sumary=1 send=2s log=bad connect=1s",
+		 "rules_file_settings.tmp:1:1: 'sumary=1': expected " NAMES SETTINGS "; did you mean summary?\n"
+		 "rules_file_settings.tmp:1:22: 'log=bad': expected something better\n", 0, 1000, 2000},
+		{"send=2s 10.0.0.0/8", "rules_file_settings.tmp:1:9: '10.0.0.0/8': expected " NAMES SETTINGS "\n", 0, 0, 2000},
 		{"min_rate=1K send=0", "rules_file_settings.tmp:1:1: 'min_rate=1K': expected a send timeout beside it: min_rate needs "
 		                       "a send timeout\n", 0, 0, 0},
 	};
