@@ -26,7 +26,7 @@ _sndtimeo_values() {
 		compgen -W 'stderr syslog off /' -- "$2"
 		;;
 	--rule) ;;
-	--config) return 1 ;;
+	--config | --record) return 1 ;;
 	--status | --attach)
 		local process
 		for process in /proc/[0-9]*; do
@@ -41,7 +41,7 @@ _sndtimeo_values() {
 _sndtimeo_takes_value() {
 	case $1 in
 	-c | -s | --connect | --send | --send-total | --min-rate | --unacked | --policy | --rule | --config | --log | \
-		--log-format | --status | --attach | --for) ;;
+		--log-format | --status | --attach | --for | --record) ;;
 	*) return 1 ;;
 	esac
 }
@@ -76,7 +76,7 @@ _sndtimeo_find_command() {
 _sndtimeo() {
 	local word=${COMP_WORDS[COMP_CWORD]} option place before
 	local options='-c --connect -s --send --send-total --min-rate --unacked --policy --rule --config --log --log-format
-		-v --verbose --dry-run --summary --inside --outside --check --force --attach --for --status --follow --json -h --help -V --version'
+		-v --verbose --dry-run --summary --inside --outside --check --force --record --attach --for --status --follow --json -h --help -V --version'
 	COMPREPLY=()
 	_sndtimeo_find_command
 	if [[ $option ]]; then

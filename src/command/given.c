@@ -152,13 +152,16 @@ static void apply(bool *bad)
 	}
 }
 
-void given_apply(void)
+void given_apply(bool or_none)
 {
 	const bool machine_wide = machine_preloads_us();
 	bool bad = false;
 
 	apply(&bad);
-	apply_fallbacks(machine_wide);
+	if (or_none)
+		settings_read(&settings, environ, machine_wide, settings_unheard, NULL);
+	if (!or_none || settings_limit(&settings))
+		apply_fallbacks(machine_wide);
 	settings_read(&settings, environ, machine_wide, complain, &bad);
 	if (bad)
 		exit(EXIT_OWN_FAILURE);

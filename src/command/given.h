@@ -6,6 +6,7 @@
 #define SNDTIMEO_GIVEN_H
 
 #include <getopt.h>
+#include <stdbool.h>
 
 /** So many settings have an option. */
 enum { GIVEN_COUNT = 13 };
@@ -19,8 +20,10 @@ void given_take(int letter, const char *value);
 /**
  * Check what was given, put it into the environment, or what counts if nobody says, and read all of that as the library is going to
  * (limits/configured.h). Ends if anything is bad.
+ *
+ * @param or_none whether nothing is limited if nobody has said anything of limits
  */
-void given_apply(void);
+void given_apply(bool or_none);
 
 /** Read it again as the program is going to that is the file @p file (NULL: not known) and is started as @p name (NULL: not
  * known), if rules name programs. */

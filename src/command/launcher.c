@@ -21,6 +21,7 @@
 #include "outside.h"
 #include "preload.h"
 #include "reach.h"
+#include "record.h"
 #include "limits/configured.h"
 #include "limits/program.h"
 #include "limits/quantity.h"
@@ -28,9 +29,9 @@
 #include "status.h"
 #include "way.h"
 
-enum { CHECK = 512, STATUS, FOLLOW, JSON, FORCE, ATTACH, FOR, OUTSIDE, INSIDE };
+enum { CHECK = 512, STATUS, FOLLOW, JSON, FORCE, ATTACH, FOR, RECORD, OUTSIDE, INSIDE };
 /* Those that are no settings, and the end of the list. */
-enum { N_OTHERS = 12 };
+enum { N_OTHERS = 13 };
 
 /* What is to be done. */
 struct request {
@@ -41,6 +42,7 @@ struct request {
 	bool json;          /* in JSON */
 	const char *attach; /* the processes to watch, with commas in between */
 	int32_t for_ms;     /* for so long; 0: any time */
+	const char *record; /* the file for samples */
 	enum way way;
 };
 
@@ -56,11 +58,12 @@ static const char help[] =
 	"      --rule RULE       limits for a destination: '10.0.0.0/8:443 send=5s'\n"
 	"      --config FILE     a file of such rules; default: the machine's\n"
 	"      --log stderr|syslog|/PATH|off, --log-format text|json, -v, --verbose\n"
-	"      --dry-run         limit nothing, tell what would have timed out\n"
-	"      --summary         tell at the end what was seen\n"
+	"      --dry-run, --summary  limit nothing, and tell what would have timed out;\n"
+	"                        tell at the end what was seen\n"
 	"      --inside, --outside   by a preloaded library, or by a watcher beside it\n"
 	"      --check           tell whether and how COMMAND can be limited, no more\n"
 	"      --force           run COMMAND even if it cannot be limited\n"
+	"      --record FILE     write how connections do into FILE, for sndtimeo-plot\n"
 	"      --attach PID[,PID]... [--for DUR]  limit processes that run\n"
 	"      --status PID [--follow] [--json]  tell what limits a running process has,\n"
 	"                        and how its connections are doing (each second)\n"
@@ -107,6 +110,7 @@ static void make_options(struct option options[GIVEN_COUNT + N_OTHERS])
 		{"status", required_argument, NULL, STATUS}, {"help", no_argument, NULL, 'h'},
 		{"follow", no_argument, NULL, FOLLOW},     {"json", no_argument, NULL, JSON},
 		{"attach", required_argument, NULL, ATTACH}, {"for", required_argument, NULL, FOR},
+		{"record", required_argument, NULL, RECORD},
 		{"outside", no_argument, NULL, OUTSIDE},   {"inside", no_argument, NULL, INSIDE},
 		{"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
 	};
@@ -176,6 +180,9 @@ static char **read_options(int argc, char **argv, struct request *request)
 			if (!parse_duration(optarg, &request->for_ms))
 				fail_value("--for", optarg, DURATION_ACCEPTED);
 			break;
+		case RECORD:
+			request->record = *optarg ? optarg : NULL;
+			break;
 		case OUTSIDE:
 		case INSIDE:
 			request->way = letter == OUTSIDE ? WAY_OUTSIDE : WAY_INSIDE;
@@ -212,6 +219,31 @@ static void set_preload(const char *library, const struct finding *finding)
 	free(value);
 }
 
+/* A recording that was asked for and is not made would be missed when it is too late. */
+static void start_record(const char *file, const char *command)
+{
+	const char *slash = strrchr(command, '/');
+	const int fd = record_open(file);
+
+	if (fd < 0)
+		fail(file, strerror(errno));
+	close(fd);
+	const char *defect = outside_record(file, slash ? slash + 1 : command);
+
+	if (defect)
+		fail("--record", defect);
+}
+
+/* No fork: the program keeps our pid, and its parent gets its exit status and may signal it. */
+static _Noreturn void become(char **command)
+{
+	execvp(command[0], command);
+	int error = errno;
+
+	fprintf(stderr, "sndtimeo: cannot run '%s': %s\n", command[0], strerror(error));
+	exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_INVOKE);
+}
+
 int main(int argc, char **argv)
 {
 	struct request request = {0};
@@ -222,9 +254,13 @@ int main(int argc, char **argv)
 
 	if (request.status)
 		finish_output(status(request.status, request.json, request.follow));
-	given_apply();
+	given_apply(request.record);
 	if (request.attach)
-		exit(outside_attach(request.attach, request.for_ms));
+		exit(outside_attach(request.attach, request.for_ms, request.record));
+	if (request.record && !request.check)
+		start_record(request.record, command[0]);
+	if (request.record && !request.check && !settings_limit(&settings))
+		become(command);
 
 	char *library = checked(library_path());
 	const char *defect = library_defect(library);
@@ -253,10 +289,5 @@ int main(int argc, char **argv)
 	if (choice.way == WAY_INSIDE)
 		set_preload(library, &finding);
 
-	/* No fork: the program keeps our pid, and its parent gets its exit status and may signal it. */
-	execvp(command[0], command);
-	int error = errno;
-
-	fprintf(stderr, "sndtimeo: cannot run '%s': %s\n", command[0], strerror(error));
-	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_INVOKE;
+	become(command);
 }

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "fail.h"
+#include "record.h"
 #include "limits/configured.h"
 #include "outside/configuration.h"
 #include "outside/watcher.h"
@@ -113,8 +114,28 @@ static bool be_named(void)
 	return write(TO_LAUNCHER, &own, sizeof own) == sizeof own && read(TO_LAUNCHER, &go, 1) == 1;
 }
 
+/* What a process beside the program is for. */
+struct task {
+	bool only_asked;        /* to say whether it can be done */
+	const char *record;     /* to write samples into that file; NULL: to hold limits */
+	const char *program;    /* what the program is going to be called */
+};
+
+static void do_task(const struct task *task, struct family *family)
+{
+	if (!task->record) {
+		start_telling();
+		watcher_run(family, NEVER_NS);
+		return;
+	}
+	const int fd = open(task->record, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+
+	if (fd >= 0)
+		record_run(family, task->program, false, fd, NEVER_NS);
+}
+
 /* Watch @p program, or only say whether that can be done. */
-static _Noreturn void watch_program(pid_t program, int launcher, bool only_asked)
+static _Noreturn void watch_program(pid_t program, int launcher, const struct task *task)
 {
 	static const int terminals[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE};
 	struct family family = {0};
@@ -124,7 +145,7 @@ static _Noreturn void watch_program(pid_t program, int launcher, bool only_asked
 	for (size_t i = 0; i < sizeof terminals / sizeof *terminals; i++)
 		signal(terminals[i], SIG_IGN);
 	leave_descriptors(launcher);
-	prctl(PR_SET_NAME, "sndtimeo");
+	prctl(PR_SET_NAME, task->record ? "sndtimeo-record" : "sndtimeo");
 	snprintf(mark, sizeof mark, SETTINGS_WATCHED "=%s", getenv(SETTINGS_WATCHED));
 	family.mark = mark;
 	if (!be_named())
@@ -134,11 +155,9 @@ static _Noreturn void watch_program(pid_t program, int launcher, bool only_asked
 
 	(void)!write(TO_LAUNCHER, &error, sizeof error);
 	close(TO_LAUNCHER);
-	if (error || only_asked)
-		_exit(error ? EXIT_OWN_FAILURE : EXIT_SUCCESS);
-	start_telling();
-	watcher_run(&family, NEVER_NS);
-	_exit(EXIT_SUCCESS);
+	if (!error && !task->only_asked)
+		do_task(task, &family);
+	_exit(error ? EXIT_OWN_FAILURE : EXIT_SUCCESS);
 }
 
 /* A child whose end no SIGCHLD tells of, and which no wait of the program's sees unless it asks for such (clone(2), __WALL). Neither
@@ -162,7 +181,7 @@ static const char *hear_from_watcher(int end)
 	return error ? advice_for(error) : NULL;
 }
 
-static const char *begin(bool only_asked)
+static const char *begin(const struct task *task)
 {
 	int ends[2];
 	char mark[64];
@@ -178,14 +197,14 @@ static const char *begin(bool only_asked)
 
 	if (watcher == 0) {
 		close(ends[0]);
-		watch_program(own, ends[1], only_asked);
+		watch_program(own, ends[1], task);
 	}
 	close(ends[1]);
 	const char *defect = watcher > 0 ? hear_from_watcher(ends[0]) : strerror(error);
 
 	close(ends[0]);
 	/* It has ended, or is about to. */
-	if (watcher > 0 && (defect || only_asked))
+	if (watcher > 0 && (defect || task->only_asked))
 		while (waitpid(watcher, NULL, __WALL) < 0 && errno == EINTR)
 			;
 	return defect;
@@ -193,17 +212,22 @@ static const char *begin(bool only_asked)
 
 const char *outside_defect(void)
 {
-	return begin(true);
+	return begin(&(struct task){.only_asked = true});
 }
 
 const char *outside_start(void)
 {
-	return begin(false);
+	return begin(&(struct task){.only_asked = false});
+}
+
+const char *outside_record(const char *file, const char *program)
+{
+	return begin(&(struct task){.record = file, .program = program});
 }
 
 /* ---- processes that run ------------------------------------------------------------------------------------------ */
 
-static void say_watched(const struct member *member)
+static void say_watched(const struct member *member, bool recorded)
 {
 	char said[200];
 	struct text text;
@@ -212,7 +236,7 @@ static void say_watched(const struct member *member)
 	const struct limits *all = rules_for_all(&settings.rules);
 
 	text_start(&text, said, sizeof said);
-	text_add(&text, "watching ");
+	text_add(&text, recorded ? "recording " : "watching ");
 	text_add_foreign(&text, member->process.name, 40);
 	text_add_format(&text, "[%jd]: ", (intmax_t)member->process.id);
 	text_add_limits(&text, all ? all : &settings.limits);
@@ -220,7 +244,7 @@ static void say_watched(const struct member *member)
 	configuration_assume(NULL);
 }
 
-static bool add_one(struct family *family, const char *word, size_t length)
+static bool add_one(struct family *family, const char *word, size_t length, bool recorded)
 {
 	char shown[40];
 	struct text text;
@@ -246,7 +270,7 @@ static bool add_one(struct family *family, const char *word, size_t length)
 		return false;
 	}
 	if (!error) {
-		say_watched(member);
+		say_watched(member, recorded && !settings_limit(&settings));
 		return true;
 	}
 	if (error == ESRCH || error == ENOENT)
@@ -256,9 +280,20 @@ static bool add_one(struct family *family, const char *word, size_t length)
 	return false;
 }
 
-int outside_attach(const char *ids, int64_t for_ms)
+/* Write samples of them. Where they have limits, too, this is a child of the one that holds those. */
+static int record(struct family *family, const char *file, int64_t until_ns)
+{
+	const int fd = record_open(file), error = fd < 0 ? errno : record_run(family, family->all[0]->process.name, true, fd, until_ns);
+
+	if (error)
+		fprintf(stderr, "sndtimeo: %s: %s\n", file, strerror(error));
+	return error ? EXIT_OWN_FAILURE : EXIT_SUCCESS;
+}
+
+int outside_attach(const char *ids, int64_t for_ms, const char *file)
 {
 	struct family family = {0};
+	pid_t recorder = 0;
 
 	if (!process_numbers_are_ours()) {
 		fprintf(stderr, "sndtimeo: no process can be looked into: %s\n", no_proc);
@@ -267,7 +302,7 @@ int outside_attach(const char *ids, int64_t for_ms)
 	while (true) {
 		const size_t length = strcspn(ids, ",");
 
-		if (!add_one(&family, ids, length))
+		if (!add_one(&family, ids, length, file))
 			return EXIT_OWN_FAILURE;
 		if (!ids[length])
 			break;
@@ -275,9 +310,19 @@ int outside_attach(const char *ids, int64_t for_ms)
 	}
 	/* Whoever is stopped holds no limits. */
 	signal(SIGTSTP, SIG_IGN);
-	start_telling();
-	const struct verdicts verdicts = watcher_run(&family, for_ms ? clock_now_ns() + for_ms * NS_PER_MS : NEVER_NS);
+	const int64_t until_ns = for_ms ? clock_now_ns() + for_ms * NS_PER_MS : NEVER_NS;
 
+	if (file && !settings_limit(&settings))
+		return record(&family, file, until_ns);
+	if (file && (recorder = fork()) == 0) {
+		prctl(PR_SET_NAME, "sndtimeo-record");
+		_exit(record(&family, file, until_ns));
+	}
+	start_telling();
+	const struct verdicts verdicts = watcher_run(&family, until_ns);
+
+	if (recorder > 0 && kill(recorder, SIGTERM) == 0)
+		waitpid(recorder, NULL, 0);
 	fprintf(stderr, "sndtimeo: watched until %s: %u connect%s and %u send%s timed out\n",
 	        family.count ? "the end" : "all had ended", verdicts.connects, verdicts.connects == 1 ? "" : "s", verdicts.sends,
 	        verdicts.sends == 1 ? "" : "s");

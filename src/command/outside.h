@@ -15,6 +15,9 @@
  */
 const char *outside_start(void);
 
+/** Start one that writes samples of it into @p file (record.h). @param program what it is going to be called */
+const char *outside_record(const char *file, const char *program);
+
 /** The same answer, and nobody watches. */
 const char *outside_defect(void);
 
@@ -23,8 +26,9 @@ const char *outside_defect(void);
  *
  * @param ids numbers with commas in between
  * @param for_ms for so long at most; 0: any time
+ * @param file where samples of them are written, too, and alone if there are no limits (record.h); NULL: nowhere
  * @return the exit status: 0, nothing timed out; 1, something did; 125
  */
-int outside_attach(const char *ids, int64_t for_ms);
+int outside_attach(const char *ids, int64_t for_ms, const char *file);
 
 #endif

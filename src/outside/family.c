@@ -170,11 +170,27 @@ static void complain_once(struct family *family, pid_t id, int error)
 	report_complaint(said);
 }
 
+/** Whether it runs our own program: another watcher beside the first process, whose end each of us would wait for; or a command that
+ * is about to become something else. */
+static bool is_one_of_us(pid_t id)
+{
+	struct stat own, its;
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)id);
+	return stat("/proc/self/exe", &own) == 0 && stat(path, &its) == 0 && own.st_dev == its.st_dev && own.st_ino == its.st_ino;
+}
+
 static void grow_by(struct family *family, pid_t id, void (*added)(const struct member *member, void *context),
                     void *context)
 {
 	if (find(family, id) || id == getpid())
 		return;
+	if (is_one_of_us(id)) {
+		/* Look again. */
+		family->newest = -1;
+		return;
+	}
 	const struct member *member = family_add(family, id);
 
 	if (member)
@@ -310,7 +326,7 @@ static bool is_sweep_due(struct family *family)
 
 	family->newest = newest();
 	family->sweep_ns = now_ns + SWEEP_SLICE_NS;
-	return family->lost_any || family->newest < 0 || family->newest != before;
+	return family->lost_any || before < 0 || family->newest < 0 || family->newest != before;
 }
 
 void family_grow(struct family *family, void (*added)(const struct member *member, void *context), void *context)
