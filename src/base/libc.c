@@ -253,9 +253,15 @@ static long absent(void)
 	return -1;
 }
 
+/** There are no more where close_range(2) is not, but in old kernels with other limits than the usual ones. */
+#define MOST_CLOSED 65536
+
 static void close_from(int first)
 {
-	libc.syscall(SYS_close_range, first < 0 ? 0 : first, ~0u, 0);
+	first = first < 0 ? 0 : first;
+	if (libc.syscall(SYS_close_range, first, ~0u, 0) < 0)
+		while (first < MOST_CLOSED)
+			libc.close(first++);
 }
 
 /** Whoever looks for a function at run time (dlsym(3), weak symbols) finds ours, and calls it where libc has none. */

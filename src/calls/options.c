@@ -303,8 +303,10 @@ void adopt(int fd)
 		adopt_unacked(fd);
 		adopt_connecting(&c);
 		/* inetd's heirs print to their peer. */
-		if (fd <= STDERR_FILENO)
+		if (fd <= STDERR_FILENO) {
+			socket_leave_stdio(fd);
 			stdio_noticed(fd);
+		}
 		if (settings.verbose && peer.kind != DESTINATION_UNKNOWN)
 			tell_armed(fd, c.limits);
 	}

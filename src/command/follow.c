@@ -5,10 +5,12 @@
 #include "follow.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "describe.h"
@@ -36,7 +38,8 @@ static int look(struct following *f, pid_t id)
 	const uint64_t began = process_began(id);
 	int error = began == f->began ? inspect(&now, id) : ESRCH;
 
-	if (began == f->began && !error && now.process.ended)
+	/* Its first thread may end before the others; and who waits for its parent is told of once. */
+	if (began == f->began && !error && now.process.ended && now.process.threads <= 1 && f->looked_once)
 		error = ESRCH;
 	if (error) {
 		if (began == f->began)
@@ -91,7 +94,8 @@ static size_t print_head(FILE *to, const struct inspection *inspection, size_t c
 	return lines;
 }
 
-static void draw(struct following *f)
+/* Returns whether it can go on. */
+static bool draw(struct following *f)
 {
 	struct view view = {f->inspection, &f->past, f->now_ns, 0, 0, NULL};
 	char *text = NULL;
@@ -99,7 +103,7 @@ static void draw(struct following *f)
 	FILE *to = open_memstream(&text, &length);
 
 	if (!to)
-		return;
+		return true;
 	terminal_size(&view.columns, &view.lines);
 	const size_t head = print_head(to, f->inspection, view.columns) + 2;
 
@@ -108,10 +112,10 @@ static void draw(struct following *f)
 	view_screen(to, &view);
 	fprintf(to, "%.*s", (int)view.columns, wall_clock());
 	fclose(to);
-	terminal_show(text, length);
 	free(f->shown);
 	f->shown = text;
 	f->length = length;
+	return terminal_show(text, length);
 }
 
 /* What is above them again whenever it changes. Returns whether it can go on. */
@@ -134,10 +138,8 @@ static bool print_lines(struct following *f)
 
 static bool tell(struct following *f)
 {
-	if (f->on_screen) {
-		draw(f);
-		return true;
-	}
+	if (f->on_screen)
+		return draw(f);
 	if (!f->as_json)
 		return print_lines(f);
 	object_print(stdout, f->inspection, &f->past, f->now_ns);
@@ -150,13 +152,16 @@ static bool wait_for(struct following *f, int64_t until_ns)
 	enum terminal_event event;
 
 	if (!f->on_screen) {
-		const struct timespec left = clock_timespec(until_ns - clock_now_ns());
+		const int64_t left_ns = until_ns - clock_now_ns();
+		const struct timespec left = clock_timespec(left_ns > 0 ? left_ns : 0);
+		struct pollfd reader = {.fd = STDOUT_FILENO};
 
-		nanosleep(&left, NULL);
-		return true;
+		/* A pipe that nobody reads is told of at once, and is no file that may be written to. */
+		return ppoll(&reader, 1, &left, NULL) <= 0;
 	}
 	while ((event = terminal_wait(until_ns)) == TERMINAL_REDRAW)
-		draw(f);
+		if (!draw(f))
+			return false;
 	return event == TERMINAL_TIME;
 }
 

@@ -64,7 +64,7 @@ static void add_traffic(struct text *to, const struct socket_facts *facts)
 
 	json_number(to, "in_flight_bytes", known ? sockets_in_flight(facts) : -1);
 	json_number(to, "not_sent_bytes", known ? sockets_not_sent(facts) : -1);
-	json_number(to, "acknowledged_bytes", known ? (int64_t)look->acked : -1);
+	json_number(to, "acknowledged_bytes", known && !facts->is_mptcp ? (int64_t)look->acked : -1);
 	json_number(to, "window_bytes", known ? (int64_t)look->window : -1);
 	json_number(to, "rtt_us", known ? look->rtt_ns / NS_PER_US : -1);
 	json_number(to, "retransmitted_segments", known ? (int64_t)facts->retransmitted : -1);
@@ -103,6 +103,10 @@ void object_print(FILE *to, const struct inspection *inspection, const struct pa
 	json_begin(&text);
 	add_time(&text);
 	add_process(&text, inspection);
+	if (inspection->sockets.list_error) {
+		fprintf(to, "%s,\"connections\":null}\n", buffer);
+		return;
+	}
 	fprintf(to, "%s,\"connections\":[", buffer);
 	for (size_t i = 0; i < inspection->sockets.count; i++) {
 		fputs(i ? "," : "", to);

@@ -145,7 +145,7 @@ static _Noreturn void watch_program(pid_t program, int launcher, const struct ta
 	for (size_t i = 0; i < sizeof terminals / sizeof *terminals; i++)
 		signal(terminals[i], SIG_IGN);
 	leave_descriptors(launcher);
-	prctl(PR_SET_NAME, task->record ? "sndtimeo-record" : "sndtimeo");
+	prctl(PR_SET_NAME, task->record ? "sndtimeo-record" : WATCHERS_NAME);
 	snprintf(mark, sizeof mark, SETTINGS_WATCHED "=%s", getenv(SETTINGS_WATCHED));
 	family.mark = mark;
 	if (!be_named())
@@ -318,6 +318,7 @@ int outside_attach(const char *ids, int64_t for_ms, const char *file)
 		prctl(PR_SET_NAME, "sndtimeo-record");
 		_exit(record(&family, file, until_ns));
 	}
+	prctl(PR_SET_NAME, WATCHERS_NAME);
 	start_telling();
 	const struct verdicts verdicts = watcher_run(&family, until_ns);
 

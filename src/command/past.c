@@ -39,6 +39,9 @@ static struct past_of *find(const struct past *past, const struct socket_facts *
 
 static void note(struct past_of *of, const struct socket_facts *facts, int64_t now_ns)
 {
+	/* It was given up, and may be connected anew. */
+	if (of->count && facts->look.acked < of->moments[0].acked)
+		of->count = 0;
 	if (!of->count || !facts->outstanding || facts->look.acked != of->moments[0].acked || facts->look.window != of->window)
 		of->moved_ns = now_ns;
 	of->window = facts->look.window;
@@ -87,7 +90,7 @@ int64_t past_no_progress_ms(const struct past *past, const struct socket_facts *
 {
 	const struct past_of *of = find(past, facts);
 
-	return of && facts->outstanding ? (now_ns - of->moved_ns) / NS_PER_MS : -1;
+	return of && facts->outstanding && facts->look.established ? (now_ns - of->moved_ns) / NS_PER_MS : -1;
 }
 
 void past_end(struct past *past)

@@ -107,7 +107,8 @@ static void begin_line(struct record *r, struct text *line, unsigned id, const c
 static void tell(struct record *r, struct track *track, const struct socket_facts *facts, const char *event, const char *note, bool is_new)
 {
 	const bool known = facts->has_traffic;
-	const int64_t flight = known ? sockets_in_flight(facts) : facts->unacknowledged, waiting = known ? sockets_not_sent(facts) : 0;
+	const bool apart = known && !facts->is_mptcp;
+	const int64_t flight = apart ? sockets_in_flight(facts) : facts->unacknowledged, waiting = apart ? sockets_not_sent(facts) : 0;
 	const uint64_t acked = known && facts->look.acked > track->acked ? facts->look.acked : track->acked;
 	const uint32_t window = known ? facts->look.window : track->window;
 	/* What a socket has counted is forgotten with its connection. */
@@ -250,7 +251,7 @@ static void look_at_new(struct record *r, const struct process *process, const s
 	text_start(&note, buffer, sizeof buffer);
 	name_it(&note, process, facts);
 	/* What was there at first has done things before that are not told. */
-	if (is_first && facts->has_traffic) {
+	if ((is_first || facts->is_mptcp) && facts->has_traffic) {
 		track->acked = facts->look.acked;
 		track->again = facts->retransmitted;
 	}

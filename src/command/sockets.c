@@ -100,6 +100,7 @@ static bool ask(int fd, struct socket_facts *facts)
 
 	facts->asked = true;
 	facts->is_unix = kind == SOCKET_UNIX;
+	facts->is_mptcp = kind == SOCKET_MPTCP;
 	facts->state = state_of(fd, looked ? &look : NULL);
 	facts->peer = socket_peer(fd);
 	facts->local = socket_local(fd);
@@ -283,11 +284,13 @@ struct sockets sockets_of(const struct process *process, bool with_unix)
 
 int64_t sockets_not_sent(const struct socket_facts *facts)
 {
+	if (facts->is_mptcp)
+		return -1;
 	/* They are asked one after the other, and it goes on. */
 	return facts->look.not_sent < facts->unacknowledged ? facts->look.not_sent : facts->unacknowledged;
 }
 
 int64_t sockets_in_flight(const struct socket_facts *facts)
 {
-	return facts->unacknowledged - sockets_not_sent(facts);
+	return facts->is_mptcp ? -1 : facts->unacknowledged - sockets_not_sent(facts);
 }

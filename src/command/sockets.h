@@ -48,6 +48,7 @@ struct socket_facts {
 	int user_timeout_ms;     /**< 0: the kernel's own */
 	bool is_unix;
 	bool has_traffic;        /**< what follows is known: it is a TCP connection, and the kernel says all of it */
+	bool is_mptcp;           /**< ... but what is in flight, and look.acked counts from a number of its own */
 	struct look look;
 	uint32_t retransmitted;  /**< segments sent again, ever */
 };
@@ -62,7 +63,7 @@ struct sockets {
 /** @param with_unix whether unix stream sockets are covered, too */
 struct sockets sockets_of(const struct process *process, bool with_unix);
 
-/** Bytes of a connection with traffic that were sent and are not acknowledged, */
+/** Bytes of a connection with traffic that were sent and are not acknowledged; -1: it is not known, */
 int64_t sockets_in_flight(const struct socket_facts *facts);
 /** and that wait for the window, or for room in the network. */
 int64_t sockets_not_sent(const struct socket_facts *facts);

@@ -21,11 +21,11 @@
 #define END_OF_LINE "\033[K\r\n"
 #define BELOW "\033[J"
 
-static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT};
+static const int signals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT};
 
 static volatile sig_atomic_t ended, redraw, stopped;
 static struct termios before;
-static bool has_keys;
+static bool has_keys, entered;
 static sigset_t mask;
 
 static void note(int number)
@@ -38,16 +38,34 @@ static void note(int number)
 		ended = 1;
 }
 
-static void put(const char *bytes, size_t length)
+/* A terminal may take nothing for as long as its user likes: a signal ends that. Returns false if it is gone, or was given up. */
+static bool put(const char *bytes, size_t length)
 {
-	while (length) {
-		const ssize_t count = write(STDOUT_FILENO, bytes, length);
+	sigset_t blocked;
+	bool good = true;
 
-		if (count < 0 && errno != EINTR && errno != EAGAIN)
-			break;
+	sigprocmask(SIG_SETMASK, &mask, &blocked);
+	while (length && good) {
+		const ssize_t count = write(STDOUT_FILENO, bytes, length);
+		struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+		if (count < 0 && errno == EAGAIN)
+			good = poll(&room, 1, 1000) > 0 || !ended;
+		else if (count < 0)
+			good = errno == EINTR && !ended;
 		bytes += count > 0 ? count : 0;
 		length -= count > 0 ? (size_t)count : 0;
 	}
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	return good;
+}
+
+/* Whether it is ours to draw on: not where a shell has put us into the background. One that is nobody's controlling terminal is. */
+static bool is_in_front(void)
+{
+	const pid_t front = tcgetpgrp(STDOUT_FILENO);
+
+	return front < 0 || front == getpgrp();
 }
 
 /* Keys come one by one and are not shown. Where we are in the background they are somebody else's, and asking stops us. */
@@ -60,20 +78,26 @@ static void take_keys(void)
 		return;
 	keys = before;
 	keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	keys.c_cc[VMIN] = 1;
+	keys.c_cc[VTIME] = 0;
 	tcsetattr(STDIN_FILENO, TCSADRAIN, &keys);
 }
 
-static void enter(void)
+static bool enter(void)
 {
+	entered = true;
 	take_keys();
-	put(SECOND_SCREEN, strlen(SECOND_SCREEN));
+	return put(SECOND_SCREEN, strlen(SECOND_SCREEN));
 }
 
 static void leave(void)
 {
-	put(FIRST_SCREEN, strlen(FIRST_SCREEN));
-	if (has_keys)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+	if (entered && is_in_front()) {
+		put(FIRST_SCREEN, strlen(FIRST_SCREEN));
+		if (has_keys)
+			tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+	}
+	entered = false;
 }
 
 bool terminal_open(void)
@@ -82,7 +106,7 @@ bool terminal_open(void)
 	const struct sigaction action = {.sa_handler = note};
 	sigset_t ours;
 
-	if (!isatty(STDOUT_FILENO) || !kind || !*kind || strcmp(kind, "dumb") == 0)
+	if (!isatty(STDOUT_FILENO) || !kind || !*kind || strcmp(kind, "dumb") == 0 || !is_in_front())
 		return false;
 	sigemptyset(&ours);
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
@@ -96,7 +120,6 @@ bool terminal_open(void)
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &action, NULL);
 	}
-	enter();
 	return true;
 }
 
@@ -109,8 +132,12 @@ void terminal_size(size_t *columns, size_t *lines)
 	*lines = known ? size.ws_row : 24;
 }
 
-void terminal_show(const char *text, size_t length)
+bool terminal_show(const char *text, size_t length)
 {
+	if (!is_in_front())
+		return true;
+	if (!entered && !enter())
+		return false;
 	/* In one write, each line over the one that was there, so that nothing flickers. */
 	size_t lines = 1, at = 0;
 
@@ -119,7 +146,7 @@ void terminal_show(const char *text, size_t length)
 	char *all = malloc(length + lines * strlen(END_OF_LINE) + sizeof HOME + sizeof BELOW);
 
 	if (!all)
-		return;
+		return true;
 	at = (size_t)(stpcpy(all, HOME) - all);
 	for (size_t i = 0; i < length; i++) {
 		if (text[i] == '\n')
@@ -128,17 +155,27 @@ void terminal_show(const char *text, size_t length)
 			all[at++] = text[i];
 	}
 	at = (size_t)(stpcpy(all + at, BELOW) - all);
-	put(all, at);
+	const bool shown = put(all, at);
+
 	free(all);
+	return shown;
 }
 
-/* As somebody who does not know of SIGTSTP would be stopped. */
+/* As somebody who does not know of SIGTSTP would be stopped: not where nobody is there to let us go on. */
 static void stop(void)
 {
+	const struct sigaction action = {.sa_handler = note}, plain = {.sa_handler = SIG_DFL};
+	sigset_t one, blocked;
+
 	stopped = 0;
 	leave();
-	raise(SIGSTOP);
-	enter();
+	sigaction(SIGTSTP, &plain, NULL);
+	sigemptyset(&one);
+	sigaddset(&one, SIGTSTP);
+	raise(SIGTSTP);
+	sigprocmask(SIG_UNBLOCK, &one, &blocked);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	sigaction(SIGTSTP, &action, NULL);
 	redraw = 1;
 }
 

@@ -89,8 +89,13 @@ static void add_traffic(struct text *cells, const struct view *view, const struc
 		text_add(&cells[RATE], "-");
 	else
 		add_short_bytes(&cells[RATE], rate);
-	add_short_bytes(&cells[IN_FLIGHT], sockets_in_flight(facts));
-	add_short_bytes(&cells[WAITING], sockets_not_sent(facts));
+	if (facts->is_mptcp) {
+		text_add(&cells[IN_FLIGHT], "?");
+		text_add(&cells[WAITING], "?");
+	} else {
+		add_short_bytes(&cells[IN_FLIGHT], sockets_in_flight(facts));
+		add_short_bytes(&cells[WAITING], sockets_not_sent(facts));
+	}
 	add_short_bytes(&cells[WINDOW], facts->look.window);
 	add_short_time(&cells[RTT], facts->look.rtt_ns / NS_PER_US);
 	text_add_number(&cells[RETRANSMITTED], facts->retransmitted);
@@ -160,7 +165,10 @@ static void print_bar(FILE *to, const struct shown *shown, size_t columns)
 	memset(bar, '#', filled);
 	memset(bar + filled, '.', width - filled);
 	bar[width] = '\0';
-	fprintf(to, "    [%s] %.*s\n", bar, columns > width + 7 ? (int)(columns - width - 7) : 0, why);
+	char line[sizeof bar + sizeof why + 8];
+
+	snprintf(line, sizeof line, "    [%s] %s", bar, why);
+	fprintf(to, "%.*s\n", (int)columns, line);
 }
 
 /* Those first that have waited longest. */
@@ -218,8 +226,12 @@ static bool print_screen(FILE *to, const struct view *view, struct shown *all, s
 			print_bar(to, &all[row - 1], view->columns);
 	}
 	grid_end(&grid);
-	if (fit < count)
-		fprintf(to, "%zu more, for which there is no room here\n", count - fit);
+	if (fit < count) {
+		char more[60];
+
+		snprintf(more, sizeof more, "%zu more, for which there is no room here", count - fit);
+		fprintf(to, "%.*s\n", (int)view->columns, more);
+	}
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include "base/await.h"
@@ -288,9 +289,16 @@ bool socket_stdio_armed(int fd)
 	return option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof low) && low == STDIO_NOTSENT_LOWAT;
 }
 
+/** kcmp(2): whether two processes have the same file there. The kernel is asked by number, for lack of a header in older systems. */
+#define COMPARE_FILES 0
+
 void socket_leave_stdio(int fd)
 {
 	if (settings.dry_run || !socket_stdio_armed(fd) || socket_ended(fd))
+		return;
+	/* It may be the parent's standard output as well, who waits for us and goes on there: then it is his. */
+	const long parents = libc.syscall(SYS_kcmp, libc.syscall(SYS_getppid), (long)libc.getpid(), COMPARE_FILES, fd, fd);
+	if (parents == 0 || (parents < 0 && errno != EBADF))
 		return;
 	/* The mark last: a SO_SNDTIMEO of ours is never without it. */
 	if (socket_set_send_timeout(fd, 0))
@@ -302,8 +310,6 @@ void socket_arm_stdio(int fd, int32_t limit_ms)
 	const int low = STDIO_NOTSENT_LOWAT;
 	int64_t us;
 	int own;
-	/* What the program before has left there, whose limit was another one. */
-	socket_leave_stdio(fd);
 	if (settings.dry_run || !limit_ms || !socket_send_timeout(fd, &us) || us)
 		return;
 	if (option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &own, sizeof own) && own != 0 && own != low)

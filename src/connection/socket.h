@@ -80,7 +80,7 @@ int64_t socket_own_send_timeout_us(int fd, bool *ended);
  */
 void socket_arm_stdio(int fd, int32_t limit_ms);
 bool socket_stdio_armed(int fd);
-/** Take off what socket_arm_stdio() has put on, here or in the program before, unless it had its verdict. */
+/** Take off what the program before has put on, unless it had its verdict or is the parent's, too. */
 void socket_leave_stdio(int fd);
 /** The program has set a SO_SNDTIMEO of its own, which bounds stdio, too: take the mark off. */
 void socket_disarm_stdio(int fd);

@@ -116,12 +116,17 @@ static bool take_found(int fd, uint64_t inode, void *context)
 	return true;
 }
 
+/* Of those that have the same, the process that has been there longest is first. */
 static int by_inode(const void *one, const void *other)
 {
 	const struct holder *first = one, *second = other;
 
 	if (first->inode != second->inode)
 		return first->inode < second->inode ? -1 : 1;
+	if (first->member->began != second->member->began)
+		return first->member->began < second->member->began ? -1 : 1;
+	if (first->member->process.id != second->member->process.id)
+		return first->member->process.id < second->member->process.id ? -1 : 1;
 	return (first->fd > second->fd) - (first->fd < second->fd);
 }
 

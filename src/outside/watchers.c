@@ -15,7 +15,7 @@ static bool is_called_so(const struct process *process)
 {
 	char name[16] = "";
 	FILE *file = process_open(process, "comm");
-	const bool is = file && fgets(name, sizeof name, file) && strcmp(name, "sndtimeo\n") == 0;
+	const bool is = file && fgets(name, sizeof name, file) && strcmp(name, WATCHERS_NAME "\n") == 0;
 
 	if (file)
 		fclose(file);

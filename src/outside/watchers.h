@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/** What a watcher is called (prctl(2), PR_SET_NAME), so that it is told from a command that only looks. */
+#define WATCHERS_NAME "sndtimeo-watch"
+
 /** Whether process @p watcher is a watcher of process @p watched. */
 bool watchers_are(pid_t watcher, pid_t watched);
 

@@ -121,6 +121,24 @@ Test(inherit, what_standard_output_had_does_not_outlive_exec, .timeout = 60)
 	}
 }
 
+/* A child that has other rules shares it with its parent, who goes on printing. */
+Test(inherit, what_standard_output_has_outlives_a_child, .timeout = 60)
+{
+	static const char *const rules[] = { "program=true off", "program=true send=500ms" };
+
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+		struct peer *peer = peer_start(&(struct peer_script){ 0 });
+		const struct setting setting = { .send_ms = 2000, .environment = { text("SNDTIMEO_RULES=%s", rules[i]) } };
+		struct run *run = play(&setting, "sock tcp4; connect %u; exec 0; adopt 0 tcp4; rawopt @before sndtimeo; storm fork 100; storm spawn 100; "
+						 "rawopt @after sndtimeo", peer_port(peer));
+
+		expect_clean(run);
+		expect_within(run, "before.value", 2000, 2001);
+		expect_within(run, "after.value", 2000, 2001);
+		peer_finish(peer, 0);
+	}
+}
+
 Test(inherit, a_slow_peer_of_standard_output, .timeout = 60)
 {
 	struct peer *peer = peer_start(&(struct peer_script){ .rcvbuf_bytes = 60000, .chunk_bytes = 20000, .pause_ms = 20 });

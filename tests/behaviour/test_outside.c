@@ -370,6 +370,22 @@ Test(outside, a_socket_that_a_spared_program_gets, .timeout = 30)
 	expect_peer_read(peer_finish(peer, 5000), 9000000);
 }
 
+/* It is the first process' that has it, wherever its child has put it. */
+Test(outside, a_socket_that_a_child_has_too, .timeout = 30)
+{
+	need_watcher();
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .rcvbuf_bytes = 65536 });
+	const struct setting setting = { .send_ms = 9000, .outside = true,
+					 .environment = { "SNDTIMEO_RULES=program=exe off; program=tester send=1500ms" } };
+	struct run *run = play(&setting, "sock tcp4; setopt maxseg 1400; connect %u; sleep 300; fork; exec 0 as=/proc/self/exe; adopt 0 tcp4; watch; "
+					 "sendall send %ld @up; close", peer_port(peer), BYTES);
+
+	expect_clean(run);
+	expect(run, "up.errno", ETIMEDOUT);
+	expect_within(run, "up.stall_most", earliest_ms(SEND_MS), latest_outside_ms(SEND_MS));
+	peer_finish(peer, 0);
+}
+
 /* What happens to a file while a program runs. */
 struct change {
 	char folder[300];

@@ -24,7 +24,7 @@ for name in [name for name in os.environ if name.startswith('SNDTIMEO_')]:
     del os.environ[name]
 
 DEADLINE_S = 20
-PLAN = 38
+PLAN = 43
 count = 0
 printing = threading.Lock()
 
@@ -236,20 +236,38 @@ def without_library():
               'without the library it is seen that nothing moves, from when it was looked at', terminal.shown())
 
 
+def children_of(pid):
+    with open('/proc/%d/task/%d/children' % (pid, pid)) as f:
+        return [int(child) for child in f.read().split()]
+
+
+def state_of(pid):
+    with open('/proc/%d/stat' % pid) as f:
+        return f.read().rsplit(')', 1)[1].split()[0]
+
+
 def stopped():
     peer = Peer(None)
-    with program(sending(peer), '-s', '60') as process, following(process.pid) as terminal:
+    with program(sending(peer), '-s', '60') as process:
+        # A shell, because who has none above is not stopped.
+        terminal = Terminal(80, 24, 'sh', '-c', 'set -m; "$0" --status %d --follow; sleep 2; fg' % process.pid, LAUNCHER)
         terminal.wait_for('ESTABLISHED')
+        follower = children_of(terminal.process.pid)[0]
         terminal.press(b'\x1a')
-        terminal.read(0.5)
-        state = open('/proc/%d/stat' % terminal.process.pid).read().split(')')[1].split()[0]
-        check(state == 'T' and terminal.is_as_before(), 'Ctrl-Z stops it, and the terminal is as before', state)
-        terminal.process.send_signal(signal.SIGCONT)
-        check(terminal.wait_for('ESTABLISHED') and terminal.second, 'and it draws anew when it goes on', terminal.shown())
+        terminal.read(1)
+        check(state_of(follower) == 'T' and terminal.is_as_before(), 'Ctrl-Z stops it, and the terminal is as before', state_of(follower))
+        check(terminal.wait_for('ESTABLISHED') and terminal.second and state_of(follower) != 'T', 'and it draws anew when it goes on', terminal.shown())
         process.kill()
         process.wait()
         check(terminal.end() == 0 and terminal.is_as_before() and terminal.lines[-2] == 'process %d has ended' % process.pid,
               'the end of the process is the end of it', terminal.shown())
+        terminal.close()
+    with program(sending(peer), '-s', '60') as process, following(process.pid) as terminal:
+        terminal.wait_for('ESTABLISHED')
+        terminal.press(b'\x1a')
+        terminal.read(1)
+        terminal.press(b'q')
+        check(terminal.end() == 0 and terminal.is_as_before(), 'Ctrl-Z stops nobody who has no shell', terminal.raw[-300:])
 
 
 def crowded():
@@ -278,6 +296,14 @@ def odd_terminals():
                   'where no keys come from, none are asked for', terminal.shown())
             terminal.process.send_signal(signal.SIGINT)
             check(terminal.end() == 0 and terminal.is_as_before(), 'and it can be ended', terminal.raw[-300:])
+        with following(process.pid) as terminal:
+            terminal.wait_for('ESTABLISHED')
+            terminal.press(b'\x1c')
+            check(terminal.end() == 0 and terminal.is_as_before(), 'the key of SIGQUIT leaves the terminal as before, too', terminal.raw[-300:])
+        terminal = Terminal(80, 24, 'sh', '-c', 'set -m; "$0" --status %d --follow & sleep 3' % process.pid, LAUNCHER)
+        terminal.read(2.5)
+        check(not terminal.second and 'ESTABLISHED' in terminal.shown(), 'in the background it is lines, and nothing is taken over', terminal.raw[-300:])
+        terminal.close()
 
 
 def run(*arguments, seconds=0.0):
@@ -294,9 +320,10 @@ def in_lines():
     with program('%s; sleep 60000' % sending(peer), '-s', '2') as process:
         status, out, err = run('--status', str(process.pid), '--follow', seconds=6)
         rows = [line for line in out.splitlines() if re.match(r'\d\d:\d\d:\d\d ', line)]
-        check(len(rows) >= 4 and out.count('TIME ') == 1 and not err, 'lines for whom it is piped to, and one heading', out + err)
+        check(len(rows) >= 4 and 1 <= out.count('TIME ') <= 3 and not err, 'lines for whom it is piped to, and a heading where something is new', out + err)
         check(re.search(r'  1\.\d s of 2\.0 s +send=2s\n', out), 'with the time without progress', out)
         check('timed out' in rows[-1], 'until the verdict', out)
+        check(not re.search(r'CLOSED +\d+(\.\d)?[TPE]', out), 'which makes no rate of what is forgotten', out)
     with program('sock tcp4; connect %d; sleep 2500' % peer.port) as process:
         time.sleep(0.2)
         reaper = threading.Thread(target=process.wait)
@@ -304,6 +331,13 @@ def in_lines():
         status, out, err = run('--status', str(process.pid), '--follow')
         reaper.join()
         check(status == 0 and out.endswith('\nprocess %d has ended\n' % process.pid), 'to the end of the process', out + err)
+
+
+    with program('sleep 60000') as process:
+        began = time.monotonic()
+        out = subprocess.run(['sh', '-c', '"$0" --status %d --follow | head -n 1' % process.pid, LAUNCHER], capture_output=True, text=True,
+                             timeout=DEADLINE_S, check=False).stdout
+        check(time.monotonic() - began < 5 and 'not active' in out, 'until nobody reads any more, though there is nothing to tell', out)
 
 
 def in_json():

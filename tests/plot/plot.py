@@ -178,7 +178,10 @@ def attached():
     peer = Peer(None)
     file = path('attached')
     with subprocess.Popen([TESTER, 'sock tcp4; connect %d; send send 60000000; sleep 60000' % peer.port]) as process:
-        time.sleep(0.5)
+        # It makes what it sends before.
+        until = time.monotonic() + DEADLINE_S
+        while '"window_bytes":0,' not in run(LAUNCHER, '--status', str(process.pid), '--json')[1] and time.monotonic() < until:
+            time.sleep(0.2)
         status, out, err = run(LAUNCHER, '--record', file, '--attach', str(process.pid), '--for', '1500ms')
         text, rows = read(file)
         check(status == 0 and events(rows) == ['found', 'stall', 'end'], 'a process that runs', text + err)
