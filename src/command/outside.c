@@ -89,7 +89,7 @@ static void start_telling(void)
 }
 
 /* It holds nothing of the program's but where lines go. The launcher's end may be a standard descriptor, if one was closed. */
-static void leave_descriptors(int launcher)
+static void leave_descriptors(int launcher, bool tells)
 {
 	dup2(launcher, TO_LAUNCHER);
 
@@ -97,7 +97,7 @@ static void leave_descriptors(int launcher)
 
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
-	if (settings.log != LOG_TO_STDERR)
+	if (!tells || settings.log != LOG_TO_STDERR)
 		dup2(null, STDERR_FILENO);
 	/* Linux 5.9, which is little younger than what is needed anyway. */
 	if (syscall(SYS_close_range, TO_LAUNCHER + 1, ~0u, 0) != 0)
@@ -144,7 +144,7 @@ static _Noreturn void watch_program(pid_t program, int launcher, const struct ta
 	setsid();
 	for (size_t i = 0; i < sizeof terminals / sizeof *terminals; i++)
 		signal(terminals[i], SIG_IGN);
-	leave_descriptors(launcher);
+	leave_descriptors(launcher, !task->record);
 	prctl(PR_SET_NAME, task->record ? "sndtimeo-record" : WATCHERS_NAME);
 	snprintf(mark, sizeof mark, SETTINGS_WATCHED "=%s", getenv(SETTINGS_WATCHED));
 	family.mark = mark;
@@ -238,8 +238,9 @@ static void say_watched(const struct member *member, bool recorded)
 	text_start(&text, said, sizeof said);
 	text_add(&text, recorded ? "recording " : "watching ");
 	text_add_foreign(&text, member->process.name, 40);
-	text_add_format(&text, "[%jd]: ", (intmax_t)member->process.id);
-	text_add_limits(&text, all ? all : &settings.limits);
+	text_add_format(&text, recorded ? "[%jd]" : "[%jd]: ", (intmax_t)member->process.id);
+	if (!recorded)
+		text_add_limits(&text, all ? all : &settings.limits);
 	fprintf(stderr, "sndtimeo: %s%s\n", said, settings.dry_run ? ", dry run" : "");
 	configuration_assume(NULL);
 }

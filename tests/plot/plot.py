@@ -20,7 +20,7 @@ PLOT = os.path.join(os.environ['SNDTIMEO_TEST_SRCDIR'], 'src/plot/sndtimeo-plot'
 for name in [name for name in os.environ if name.startswith('SNDTIMEO_')]:
     del os.environ[name]
 
-PLAN = 28
+PLAN = 29
 DEADLINE_S = 30
 COLUMNS = ['time', 'id', 'event', 'acked+', 'flight', 'waiting', 'window', 'rtt', 'again+', 'note']
 count = 0
@@ -172,6 +172,12 @@ def nothing_is_limited():
             environment = f.read()
         check('LD_PRELOAD' not in environment and 'SNDTIMEO_SEND' not in environment, 'without limits nothing is preloaded or set', environment)
         process.kill()
+
+
+    began = time.monotonic()
+    out = subprocess.run(['sh', '-c', '"$0" --record "$1" -- sh -c "setsid sleep 5 >/dev/null 2>&1 </dev/null & echo said" 2>&1', LAUNCHER, path('daemon')],
+                         capture_output=True, text=True, timeout=DEADLINE_S, check=False).stdout
+    check(out == 'said\n' and time.monotonic() - began < 4, 'whoever reads what is printed is let go', out)
 
 
 def attached():
