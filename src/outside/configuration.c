@@ -23,6 +23,7 @@
 struct configuration {
 	struct settings settings;
 	uint16_t number;              /* from 1 */
+	uint64_t files;               /* files_now() when it was read */
 	struct configuration *next;
 };
 
@@ -41,12 +42,12 @@ static void begin(void)
 	begun = true;
 }
 
-static struct configuration *add(const struct settings *found)
+static struct configuration *add(const struct settings *found, uint64_t files)
 {
 	struct configuration *one = malloc(sizeof *one);
 
 	if (one) {
-		*one = (struct configuration){*found, (uint16_t)(all ? all->number + 1 : 1), all};
+		*one = (struct configuration){*found, (uint16_t)(all ? all->number + 1 : 1), files, all};
 		all = one;
 	}
 	return one;
@@ -118,8 +119,27 @@ static void complain(enum settings_fault fault, const char *what, const char *wh
 	report_complaint(line);
 }
 
+/* A number that changes when a file that rules may be in does. */
+static uint64_t files_now(void)
+{
+	const char *const paths[] = {getenv(SETTINGS_PREFIX "CONFIG"), machine_config};
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		struct stat file = {0};
+		const bool is_there = paths[i] && stat(paths[i], &file) == 0;
+		const uint64_t parts[] = {is_there, file.st_ino, (uint64_t)file.st_size, (uint64_t)file.st_mtim.tv_sec, (uint64_t)file.st_mtim.tv_nsec};
+
+		/* As FNV-1a does. */
+		for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+			hash = (hash ^ parts[k]) * UINT64_C(0x100000001b3);
+	}
+	return hash;
+}
+
 static const struct configuration *read_again(void)
 {
+	const uint64_t files = files_now();
 	struct configuration *one = all;
 	struct settings found;
 
@@ -127,11 +147,11 @@ static const struct configuration *read_again(void)
 	if (found.log_path)
 		munmap((void *)(uintptr_t)found.log_path, LOG_PATH_SIZE);
 	found.log_path = first.log_path;
-	while (one && !rules_same(&one->settings.rules, &found.rules))
+	while (one && !(one->files == files && rules_same(&one->settings.rules, &found.rules)))
 		one = one->next;
 	if (one)
 		rules_free(&found.rules);
-	return one ? one : add(&found);
+	return one ? one : add(&found, files);
 }
 
 const struct configuration *configuration_find(const struct process *process, char **program, const struct configuration *known)

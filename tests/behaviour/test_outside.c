@@ -474,6 +474,28 @@ Test(outside, a_file_of_rules_that_is_gone, .timeout = 30)
 	expect_peer_read(peer_finish(peer, 5000), 9000000);
 }
 
+/* A program that begins then has what is in it then. */
+Test(outside, a_file_of_rules_that_changes, .timeout = 30)
+{
+	need_watcher();
+	struct change change = { .name = "rules", .after_ms = 900, .text = "send=1500ms\nprogram=nobody off\n" }, before = change;
+	struct peer *peer = peer_start(&(struct peer_script){ .stop = PEER_STALLS, .rcvbuf_bytes = 65536 });
+
+	begin_change(&change);
+	memcpy(before.folder, change.folder, sizeof before.folder);
+	before.after_ms = 0;
+	before.text = "send=9s\nprogram=nobody off\n";
+	make_change(&before);
+	const struct setting setting = { .outside = true, .environment = { text("SNDTIMEO_CONFIG=%s/rules", change.folder) } };
+	struct run *run = play_changing(&change, &setting, text("sock tcp4; setopt maxseg 1400; connect %u; sleep 1300; fork close=1; exec 3 as=/proc/self/exe; "
+								"adopt 3 tcp4; watch; sendall send %ld @up; close", peer_port(peer), BYTES));
+
+	rmdir(change.folder);
+	expect_clean(run);
+	cr_assert(strstr(run->errors, "timed out after "), "%s", run->errors);
+	peer_finish(peer, 0);
+}
+
 /* ---- what goes on after a stop ---------------------------------------------------------------------------------------- */
 
 /* poll(2) goes on as another call then (restart_syscall(2)). */
