@@ -352,8 +352,8 @@ static void set_bare(const char *string, size_t room)
 	free_rules(&settings.rules);
 }
 
-/* What is said of a least rate that has no send timeout: of the one for all, unless a rule makes use of it, and of the
- * first rule with one of its own. */
+/* What is said of a least rate that has no send timeout: of the one for all, unless a rule makes use of it or is for all, and of
+ * the first rule with another one. */
 static void expect_rates_told(const struct settings *settings, struct complaints *complaints)
 {
 	bool used = false;
@@ -364,10 +364,10 @@ static void expect_rates_told(const struct settings *settings, struct complaints
 		const struct limits *limits = &limits_of(&settings->rules)[i];
 
 		used |= limits->min_rate != 0 && limits->send_ms != 0;
-		if (limits->min_rate && !limits->send_ms && (settings->rules.all[i].named & 1u << LIMIT_MIN_RATE))
+		if (limits->min_rate && !limits->send_ms && limits->min_rate != settings->limits.min_rate)
 			first = i + 1;
 	}
-	if (settings->limits.min_rate && !settings->limits.send_ms && !used)
+	if (settings->limits.min_rate && !settings->limits.send_ms && !used && !settings->rules.last)
 		count_line(SETTINGS_BAD, PREFIX "MIN_RATE", "it limits nothing without a send timeout (" PREFIX "SEND)",
 		           complaints);
 	snprintf(what, sizeof what, "min_rate of rule %zu", first);
