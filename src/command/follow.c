@@ -35,15 +35,16 @@ struct following {
 static int look(struct following *f, pid_t id)
 {
 	struct inspection now;
-	const uint64_t began = process_began(id);
-	int error = began == f->began ? inspect(&now, id) : ESRCH;
+
+	if (process_began(id) != f->began)
+		return ESRCH;
+	int error = inspect(&now, id);
 
 	/* Its first thread may end before the others; and who waits for its parent is told of once. */
-	if (began == f->began && !error && now.process.ended && now.process.threads <= 1 && f->looked_once)
+	if (!error && now.process.ended && now.process.threads <= 1 && f->looked_once)
 		error = ESRCH;
 	if (error) {
-		if (began == f->began)
-			inspect_end(&now);
+		inspect_end(&now);
 		return error;
 	}
 	/* It is looked for once, which takes some time where there are many processes. */

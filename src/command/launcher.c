@@ -256,10 +256,11 @@ int main(int argc, char **argv)
 	given_apply(request.record);
 	if (request.attach)
 		exit(outside_attach(request.attach, request.for_ms, request.record));
-	if (request.record && !request.check)
+	if (request.record && !request.check) {
 		start_record(request.record, command[0]);
-	if (request.record && !request.check && !settings_limit(&settings))
-		become(command);
+		if (!settings_limit(&settings))
+			become(command);
+	}
 
 	char *library = checked(library_path());
 	const char *defect = library_defect(library);

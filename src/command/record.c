@@ -22,6 +22,7 @@
 #include "base/text.h"
 #include "connection/why.h"
 #include "judge.h"
+#include "outside/kept.h"
 #include "sockets.h"
 
 #define PERIOD_NS (250 * NS_PER_MS)
@@ -332,26 +333,6 @@ static void wait_until(struct family *family, int64_t until_ns, const sigset_t *
 		family_bury(family);
 }
 
-static void take_signals(sigset_t *mask)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	const struct sigaction action = {.sa_handler = end};
-	sigset_t blocked;
-
-	sigemptyset(&blocked);
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		sigaddset(&blocked, signals[i]);
-	sigprocmask(SIG_BLOCK, &blocked, mask);
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-		struct sigaction before;
-
-		/* Who began us with one ignored wants it so. */
-		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
-		sigdelset(mask, signals[i]);
-	}
-}
-
 int record_open(const char *path)
 {
 	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
@@ -372,6 +353,7 @@ static void print_head(struct record *r, const char *program, pid_t id)
 
 int record_run(struct family *family, const char *program, bool runs, int fd, int64_t until_ns)
 {
+	static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 	struct record r = {.to = fdopen(fd, "a"), .begun_ns = clock_now_ns(), .told_ns = -1};
 	sigset_t mask;
 
@@ -379,7 +361,7 @@ int record_run(struct family *family, const char *program, bool runs, int fd, in
 		close(fd);
 		return ENOMEM;
 	}
-	take_signals(&mask);
+	kept_signals(ending, sizeof ending / sizeof *ending, end, &mask);
 	if (family->count)
 		print_head(&r, program, family->all[0]->process.id);
 	for (int64_t next_ns = r.begun_ns; !ended && family->count && clock_now_ns() < until_ns && !ferror(r.to);) {

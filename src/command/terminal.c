@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "outside/kept.h"
 
 #define SECOND_SCREEN "\033[?1049h\033[?25l"
 #define FIRST_SCREEN "\033[?25h\033[?1049l"
@@ -103,23 +104,10 @@ static void leave(void)
 bool terminal_open(void)
 {
 	const char *kind = getenv("TERM");
-	const struct sigaction action = {.sa_handler = note};
-	sigset_t ours;
 
 	if (!isatty(STDOUT_FILENO) || !kind || !*kind || strcmp(kind, "dumb") == 0 || !is_in_front())
 		return false;
-	sigemptyset(&ours);
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		sigaddset(&ours, signals[i]);
-	sigprocmask(SIG_BLOCK, &ours, &mask);
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-		struct sigaction old;
-
-		sigdelset(&mask, signals[i]);
-		/* Who began us with one ignored wants it so. */
-		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
-	}
+	kept_signals(signals, sizeof signals / sizeof *signals, note, &mask);
 	return true;
 }
 

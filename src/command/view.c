@@ -101,8 +101,13 @@ static void add_traffic(struct text *cells, const struct view *view, const struc
 	text_add_number(&cells[RETRANSMITTED], facts->retransmitted);
 }
 
+/* Without @p shown: what stands above. */
 static void fill(struct text *cells, const struct view *view, const struct shown *shown)
 {
+	for (size_t column = 0; !shown && column < SCREEN_COLUMNS; column++)
+		text_add(&cells[column], heading[column]);
+	if (!shown)
+		return;
 	const struct socket_facts *facts = shown->facts;
 
 	text_add_number(&cells[FD], facts->fd);
@@ -213,11 +218,7 @@ static bool print_screen(FILE *to, const struct view *view, struct shown *all, s
 
 		for (size_t column = 0; column < SCREEN_COLUMNS; column++)
 			cells[column] = cell_of(&grid, row, column);
-		if (row)
-			fill(cells, view, &all[row - 1]);
-		else
-			for (size_t column = 0; column < SCREEN_COLUMNS; column++)
-				text_add(&cells[column], heading[column]);
+		fill(cells, view, row ? &all[row - 1] : NULL);
 	}
 	grid_fit(&grid);
 	for (size_t row = 0; row <= fit; row++) {
@@ -286,11 +287,7 @@ bool view_lines(FILE *to, const struct view *view, bool with_heading)
 		for (size_t column = 0; column < SCREEN_COLUMNS; column++)
 			cells[column] = cell_of(&grid, row, column == LIMITS ? LINE_LIMITS : column + LINE_SHIFT);
 		text_add(&clock, row ? view->clock : "TIME");
-		if (row)
-			fill(cells, view, &all[row - 1]);
-		else
-			for (size_t column = 0; column < SCREEN_COLUMNS; column++)
-				text_add(&cells[column], heading[column]);
+		fill(cells, view, row ? &all[row - 1] : NULL);
 		if (row)
 			add_waits(&waits, &all[row - 1]);
 		else

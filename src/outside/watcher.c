@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "limits/configured.h"
 #include "outside/holders.h"
+#include "outside/kept.h"
 #include "tell/digest.h"
 #include "tell/line.h"
 #include "tell/report.h"
@@ -334,28 +335,9 @@ static int64_t look_at_due(struct watcher *w, int64_t now_ns)
 	return next_ns < now_ns + pause_ns ? now_ns + pause_ns : next_ns;
 }
 
-static void take_signals(sigset_t *mask)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	const struct sigaction action = {.sa_handler = stop};
-	sigset_t blocked;
-
-	sigemptyset(&blocked);
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		sigaddset(&blocked, signals[i]);
-	sigprocmask(SIG_BLOCK, &blocked, mask);
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-		struct sigaction before;
-
-		/* Who begun us with one ignored wants it so. */
-		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
-		sigdelset(mask, signals[i]);
-	}
-}
-
 struct verdicts watcher_run(struct family *family, int64_t until_ns)
 {
+	static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
 	const struct limits shortest = settings_shortest(&settings);
 	const pid_t id = family->count ? family->all[0]->process.id : 0;
 	struct watcher w = {.family = family, .shortest = &shortest, .begun_by = id};
@@ -364,7 +346,7 @@ struct verdicts watcher_run(struct family *family, int64_t until_ns)
 
 	watched_start(&shortest);
 	holders_start();
-	take_signals(&mask);
+	kept_signals(ending, sizeof ending / sizeof *ending, stop, &mask);
 	for (;;) {
 		int64_t now_ns = clock_now_ns();
 
